@@ -1,0 +1,148 @@
+/*
+ * database.h - one door to all engines
+ *
+ * Reading:   database_open() -> database_begin() -> database_catalog()
+ *            -> database_scan() per table -> database_close()
+ * Building:  database_create() -> database_create_table() + database_load()
+ *            per table -> database_complete() -> database_close()
+ *
+ * Everything between database_begin() and database_close() sees one committed
+ * state, whatever others write meanwhile.  A database is used by one thread at
+ * a time.
+ */
+#ifndef DATABASE_DATABASE_H
+#define DATABASE_DATABASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "snapshot/value.h"
+
+struct catalog;
+struct database;
+struct error;
+struct scan;
+struct loader;
+struct table;
+
+struct database_options {
+	int busy_timeout_ms; /* how long to wait for a lock; 0: default 30 s */
+	const char *scratch; /* folder for a private copy where the database
+				cannot be opened in place; NULL: TMPDIR */
+	int allow_empty;     /* a zero-byte file is an empty database */
+};
+
+/**
+ * Open for reading, READWRITE without CREATE (a hot journal rolls back, a WAL
+ * is recovered).  Where folder or file are read-only and SQLite would have to
+ * write, the database is copied aside with its -wal and -journal and the copy
+ * is read.
+ *
+ * @param target  a path, "sqlite:PATH" or "file:"-less name
+ * @return 0, or -1 with one line that names the file
+ */
+int database_open(struct database **out, const char *target,
+		  const struct database_options *options, struct error *err);
+
+/** Begin the one read transaction; fails when the database stays locked. */
+int database_begin(struct database *db, struct error *err);
+
+/** Fill a new catalog, arranged (catalog_arrange()), rows still 0. */
+int database_catalog(struct database *db, struct catalog **out,
+		     struct error *err);
+
+/** Page count and page size, for free-space checks and progress. */
+int database_size(struct database *db, uint64_t *bytes, struct error *err);
+
+/** Roll back, close, remove a private copy.  NULL is allowed. */
+void database_close(struct database *db);
+
+/** Scan a table in its order. `t` is borrowed until scan_free(). */
+int database_scan(struct database *db, const struct table *t, struct scan **out,
+		  struct error *err);
+
+/**
+ * @param rowid   receives the rowid where there is one
+ * @param values  receives the columns that are not generated; borrowed until
+ *                the next step
+ * @return 1 with a row, 0 at the end, -1 with an error that names table and
+ *         the rowid where the scan stopped
+ */
+int scan_next(struct scan *s, int64_t *rowid, struct value *values,
+	      struct error *err);
+void scan_free(struct scan *s);
+
+/* ---- building ---- */
+
+struct database_build {
+	int stand_ins; /* byte-order stand-ins for missing collations, NULL
+			  stand-ins for missing functions, and leave out unique
+			  indexes that the rows violate: what had to be stood in
+			  for is told by database_stand_ins() */
+};
+
+/**
+ * Create a new database file; nothing may be there.  The catalog gives
+ * encoding and layout.  Journal and synchronous are off: the caller syncs the
+ * file at the end and renames it into place.
+ */
+int database_create(struct database **out, const char *path,
+		    const struct catalog *c, const struct database_build *how,
+		    struct error *err);
+
+/**
+ * Create table `t` from its entry's exact text, under an authorizer: one
+ * statement, CREATE TABLE of that name, no AS SELECT.
+ *
+ * @param bare  without types and constraints, so that rows that the text would
+ *              change or refuse go in as they are; the true text is put back
+ *              by database_complete()
+ */
+int database_create_table(struct database *db, const struct table *t, int bare,
+			  struct error *err);
+
+/** Load rows into a table in ascending key order. `t` is borrowed. */
+int database_load(struct database *db, const struct table *t,
+		  struct loader **out, struct error *err);
+
+/** @return 0; 1 when a constraint or type of the table refused the row (the
+ *  caller begins again with that table bare; `err` is set and says why);
+ *  -1 */
+int loader_row(struct loader *l, int64_t rowid, const struct value *values,
+	       struct error *err);
+/** Finish; NULL is allowed. */
+void loader_free(struct loader *l);
+
+/**
+ * After all rows of all tables but the internal ones: rows of the internal
+ * tables were given to database_load() last.  Creates indexes, puts views,
+ * triggers and virtual tables into the schema without running anything, puts
+ * true texts back, sets user_version, application_id and WAL.
+ */
+int database_complete(struct database *db, struct error *err);
+
+/** One line that tells what was stood in for, or NULL when nothing was.
+ *  Borrowed. */
+const char *database_stand_ins(const struct database *db);
+
+/** Result of database_check(). */
+struct database_check {
+	char **problems; /* integrity_check lines that the source does not
+			    explain; NULL when sound */
+	size_t problem_count;
+	struct orphan {
+		char *table, *parent;
+		uint64_t rows;
+	} * orphans; /* violated foreign keys by table and parent */
+	size_t orphan_count;
+};
+
+/**
+ * integrity_check (messages about CHECK, NOT NULL and types are the source's
+ * own and left out) and foreign_key_check of an open database.
+ */
+int database_check(struct database *db, struct database_check *out,
+		   struct error *err);
+void database_check_release(struct database_check *c);
+
+#endif /* DATABASE_DATABASE_H */

@@ -1,0 +1,56 @@
+/*
+ * export.h - a database as the files of a snapshot
+ */
+#ifndef EXPORT_EXPORT_H
+#define EXPORT_EXPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "snapshot/object.h"
+
+struct catalog;
+struct database;
+struct error;
+struct sink;
+struct snapshot_info;
+
+/** Told now and then while rows go by; @return 0, or non-zero to stop with
+ *  ERROR_INTERRUPTED. */
+struct export_progress {
+	int (*tick)(struct export_progress *, const char *table,
+		    uint64_t rows_done);
+};
+
+/**
+ * Scan all tables of `db` and put data/ (manifest, schema, tables).
+ *
+ * @param db       after database_begin()
+ * @param c        its catalog; rows, bytes and sha256 of each table are set
+ * @param content  receives the tree id of data/: the content id
+ * @param p        may be NULL
+ */
+int export_data(struct database *db, struct catalog *c, struct sink *s,
+		struct export_progress *p, struct object_id *content,
+		struct error *err);
+
+/**
+ * Put the root of the snapshot: README.md, .gitattributes, snapshot.json,
+ * restore.py and data/.
+ * @param root  receives the tree id
+ */
+int export_root(const struct snapshot_info *info, const struct catalog *c,
+		const struct object_id *content, struct sink *s,
+		struct object_id *root, struct error *err);
+
+/**
+ * Write the document ("dbstow-export/1") as a stream.
+ * @param write  takes bytes; @return 0, or -1 with `err` set
+ */
+int export_document(struct database *db, struct catalog *c,
+		    const struct snapshot_info *info,
+		    int (*write)(void *payload, const void *data, size_t size,
+				 struct error *err),
+		    void *payload, struct error *err);
+
+#endif /* EXPORT_EXPORT_H */

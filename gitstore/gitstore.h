@@ -1,0 +1,204 @@
+/*
+ * gitstore.h - snapshots on one branch of a git repository
+ *
+ *   gitstore_open()  ->  gitstore_history()                       to read
+ *   gitstore_open()  ->  gitstore_sink() ... gitstore_publish()
+ *                    ->  gitstore_commit()                        to add one
+ *
+ * A snapshot is a parentless commit.  The branch's tip is an *index commit*:
+ * its tree is the newest snapshot's tree, its parents are the retained
+ * snapshots: the previous one first, then the newest, then the older ones,
+ * newest to oldest.  docs/format.md, section "Branch", has the details.
+ *
+ * What was put becomes readable with gitstore_publish() and visible when
+ * gitstore_commit() moves the branch.  Freeing the store before that leaves
+ * branch and object store as they were.  The work tree, the index, HEAD and
+ * all other refs are never touched.  A store is used by one thread at a time.
+ */
+#ifndef GITSTORE_GITSTORE_H
+#define GITSTORE_GITSTORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "snapshot/object.h"
+
+struct error;
+struct gitstore;
+
+#define GITSTORE_BRANCH "database-backups"
+#define GITSTORE_KEEP   8
+
+struct gitstore_options {
+	const char *path;   /* repository or a folder in it; NULL: the one that
+			       holds the current folder */
+	const char *branch; /* NULL: GITSTORE_BRANCH */
+};
+
+/**
+ * Open the repository (bare, linked worktree, submodule all work).  Nothing is
+ * written.
+ * @return 0, or -1: no repository there, unsafe ownership (says what to type),
+ *         an object format libgit2 cannot read ...
+ */
+int gitstore_open(struct gitstore **out, const struct gitstore_options *o,
+		  struct error *err);
+
+/** Remove what was put but not committed, drop the lock.  NULL is allowed. */
+void gitstore_free(struct gitstore *g);
+
+/** Folder for scratch files beside the lock: "<git folder>/dbstow"; created on
+ *  first use, mode 0700. Borrowed. */
+const char *gitstore_folder(struct gitstore *g, struct error *err);
+
+/** A value of the repository's git configuration ("dbstow.keep"), or of the
+ *  file ".dbstow" at the top of the work tree, which comes first; NULL where
+ *  there is none.  New memory; the caller frees it. */
+char *gitstore_config(struct gitstore *g, const char *key);
+
+/* ---- history ---- */
+
+/** What the branch knows of one snapshot without reading its files. */
+struct snapshot {
+	struct object_id id;      /* the commit: the snapshot's id */
+	struct object_id content; /* tree id of data/ */
+	int64_t created_at_s;
+	char *source;
+	char *name;            /* or NULL */
+	char *kind;            /* or NULL */
+	char *description;     /* or NULL */
+	char *drill;           /* "ok", "none (reason)" */
+	char *schema_revision; /* or NULL */
+	uint64_t tables, rows, bytes;
+	int pinned;
+	int absent; /* the commit is not in this repository (shallow clone) */
+};
+
+struct tombstone {
+	struct object_id id;
+	int64_t deleted_at_s;
+};
+
+struct history {
+	struct snapshot *snapshots; /* newest first */
+	size_t count;
+	char *source;         /* of the branch; NULL when empty */
+	unsigned int keep;    /* retention; 0: not recorded */
+	int64_t checked_at_s; /* 0: never */
+	struct tombstone *deleted;
+	size_t deleted_count;
+	struct object_id tip; /* the index commit */
+	int exists;           /* 0: there is no such branch */
+	char *ref;            /* the ref it was read from */
+};
+
+/**
+ * Read the branch.  A branch that exists and is not ours: ERROR_REFUSED.
+ *
+ * @param newest  also look at the remote-tracking branches
+ *                (refs/remotes/REMOTE/BRANCH) and take the one whose newest
+ *                snapshot is newest; `note` then tells when they differ
+ * @param note    receives a line for people or NULL; the caller frees it;
+ *                may be NULL
+ */
+int gitstore_history(struct gitstore *g, int newest, struct history **out,
+		     char **note, struct error *err);
+
+/** Read the history at any commit or ref (an index commit or a snapshot). */
+int gitstore_history_at(struct gitstore *g, const char *rev,
+			struct history **out, struct error *err);
+void history_free(struct history *h);
+
+/**
+ * Find a snapshot: "latest", "latest~2", a commit id or unique prefix of at
+ * least 4 digits, a snapshot's name, a date prefix "2026-11-20" (the newest
+ * of that day).
+ * @return 0 with the index in `*at`; -1 with ERROR_FAILED that lists what
+ *         there is or which ones a prefix could mean
+ */
+int history_find(const struct history *h, const char *what, size_t *at,
+		 struct error *err);
+
+/** The newest snapshot not newer than `when_s`. */
+int history_find_at(const struct history *h, int64_t when_s, size_t *at,
+		    struct error *err);
+
+/** The files of a snapshot.  `g` must outlive the source.  The SHA-1 of every
+ *  object read is checked. */
+int gitstore_source(struct gitstore *g, const struct object_id *commit,
+		    struct source **out, struct error *err);
+
+/* ---- adding ---- */
+
+/** Takes objects into a pack of our own in the scratch folder; those that the
+ *  branch reaches already are not stored again. Borrowed.  The first call
+ *  checks that the branch may be written (ours, not checked out). */
+struct sink *gitstore_sink(struct gitstore *g, struct error *err);
+
+/** Finish the pack and place it, guarded by a .keep file: gitstore_source()
+ *  with gitstore_tree_source() can read it, no ref reaches it. */
+int gitstore_publish(struct gitstore *g, struct error *err);
+
+/** The files of a tree that was put and published. */
+int gitstore_tree_source(struct gitstore *g, const struct object_id *tree,
+			 struct source **out, struct error *err);
+
+struct gitstore_snapshot {
+	struct object_id tree;    /* root tree */
+	struct object_id content; /* its data/ */
+	int64_t created_at_s;
+	const char *source;
+	const char *name, *kind, *description, *schema_revision; /* or NULL */
+	const char *drill;   /* "ok" or "none (reason)" */
+	const char *changes; /* body text: lines "users: 1,204 rows (+3)" */
+	uint64_t tables, rows, bytes;
+	unsigned int keep; /* 0: as the branch says, else GITSTORE_KEEP */
+	int always;        /* add even when the content equals the newest */
+	int adopt;         /* a branch that is not ours: rename it first to
+			      BRANCH-before-dbstow */
+	int pin;
+};
+
+struct gitstore_result {
+	struct object_id id; /* the new snapshot, or the existing equal one */
+	int unchanged;       /* 1: equal content, only Checked: moved */
+	size_t retained;     /* snapshots on the branch now */
+	size_t dropped;      /* by retention */
+};
+
+/**
+ * Check before work starts that gitstore_commit() could succeed: branch ours
+ * or absent or `adopt`, same source, not checked out, repository writable.
+ */
+int gitstore_check(struct gitstore *g, const char *source, int adopt,
+		   struct error *err);
+
+/**
+ * Add one snapshot and move the branch (compare and swap; when it moved: read
+ * the new tip, add only this snapshot to its list, apply retention, again, at
+ * most 20 times with jitter, then ERROR_CONFLICT).
+ */
+int gitstore_commit(struct gitstore *g, const struct gitstore_snapshot *s,
+		    struct gitstore_result *out, struct error *err);
+
+/* ---- keeping ---- */
+
+int gitstore_pin(struct gitstore *g, const struct object_id *id, int pinned,
+		 struct error *err);
+
+/** Drop a snapshot and leave a tombstone.  ERROR_REFUSED when it is pinned or
+ *  the last one whose drill is ok (or the last at all). */
+int gitstore_delete(struct gitstore *g, const struct object_id *id,
+		    struct error *err);
+
+/* ---- undo: safety snapshots outside the branch ---- */
+
+#define GITSTORE_UNDO_KEEP 5
+
+/** Keep a published tree under refs/dbstow/undo/TIME; only the newest 5 stay.
+ *  @param name  receives "undo/20261120T023522Z" (history_find() does not know
+ *               it, gitstore_history_at() does); the caller frees it */
+int gitstore_keep_undo(struct gitstore *g, const struct gitstore_snapshot *s,
+		       char **name, struct object_id *id, struct error *err);
+
+#endif /* GITSTORE_GITSTORE_H */

@@ -1,0 +1,129 @@
+/*
+ * restore.h - the files of a snapshot as a database
+ *
+ *   restore_build()     a new database file from a source, rows in dependency
+ *                       order, indexes, then the rest of the schema
+ *   restore_inspect()   what lies at the target now
+ *   restore_install()   rename a built file into an empty place
+ *   restore_replace()   put a built file's content into an existing database
+ *   restore_into()      replay records into the schema that is there
+ *
+ * Proving the built file (exporting it again and comparing content ids) needs
+ * export/ and so is done in cmd/ between build and install.
+ */
+#ifndef RESTORE_RESTORE_H
+#define RESTORE_RESTORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct catalog;
+struct error;
+struct source;
+
+struct restore_progress {
+	int (*tick)(struct restore_progress *, const char *table,
+		    uint64_t rows_done);
+};
+
+struct restore_build {
+	int stand_ins;           /* see database_build */
+	const char *const *bare; /* tables to build bare, or NULL */
+	size_t bare_count;
+	struct restore_progress *progress; /* or NULL */
+};
+
+struct restore_report {
+	char *stand_ins; /* what was stood in for, or NULL */
+	uint64_t rows;
+};
+
+/**
+ * Build the database at `path` (nothing may be there) from a snapshot.  On
+ * failure nothing is left at `path`.  A table that refuses rows is built bare
+ * by itself, the file begun anew.  The file is synced.
+ *
+ * @param c  from manifest_read() of the same source, with
+ *           snapshot_info_apply(); borrowed
+ */
+int restore_build(struct source *s, const struct catalog *c, const char *path,
+		  const struct restore_build *how, struct restore_report *out,
+		  struct error *err);
+void restore_report_release(struct restore_report *r);
+
+enum restore_target {
+	TARGET_ABSENT,     /* nothing there, no side files */
+	TARGET_SIDE_FILES, /* no database, but -wal, -journal or -shm */
+	TARGET_DATABASE,   /* a database that opens */
+	TARGET_EMPTY,      /* a zero-byte file */
+	TARGET_DAMAGED     /* something that is no sound database */
+};
+
+/**
+ * Look at the target.  Errors: its folder is missing or not writable, it is a
+ * folder, a device, a dangling link.  A symbolic link to a database is
+ * followed; `*real` receives the path meant (the caller frees it).
+ * @param why  for TARGET_DAMAGED: what is wrong, in new memory; may be NULL
+ */
+int restore_inspect(const char *target, enum restore_target *out, char **real,
+		    char **why, struct error *err);
+
+/** Move database, -wal, -shm and -journal (those that are there) together to
+ *  NAME.pre-restore-TIME (-2, -3 ... when taken); `*moved` receives the new
+ *  name of the main one; the caller frees it. */
+int restore_move_aside(const char *target, char **moved, struct error *err);
+
+/** Rename the built file to `target` (same file system, nothing there), sync
+ *  the folder.  Refuses to replace anything. */
+int restore_install(const char *built, const char *target, struct error *err);
+
+/**
+ * Put the content of the built file into the existing database `target` with
+ * SQLite's backup API, in one transaction: other connections see the old or
+ * the new content.  Page size and WAL mode of the target are kept (the built
+ * file is rewritten to the target's page size first).
+ *
+ * @param busy_timeout_ms  how long to wait for other connections
+ * @param note  receives a line when a layout setting differs from the
+ *              snapshot's now, else NULL; the caller frees it
+ */
+int restore_replace(const char *built, const char *target, int busy_timeout_ms,
+		    char **note, struct error *err);
+
+struct restore_selection {
+	const char *const *tables; /* the user's --table, or NULL: all */
+	size_t table_count;
+	int triggers; /* let triggers run */
+	int busy_timeout_ms;
+	int dry_run; /* roll back at the end */
+};
+
+struct restore_change {
+	char *table;
+	uint64_t inserted, updated, deleted;
+	int parent; /* only touched to insert missing parents */
+};
+
+struct restore_changes {
+	struct restore_change *changes;
+	size_t count;
+};
+
+/**
+ * Replay records into the existing schema of `target`, in one transaction with
+ * foreign keys enforced (deferred, checked before commit), no cascades, no
+ * triggers unless asked for: afterwards the selected tables hold exactly the
+ * snapshot's rows.  Rows of other tables never change, but that missing
+ * foreign-key parents of restored rows are inserted from the snapshot.  What
+ * would leave an orphan that is not one already: ERROR_REFUSED that names
+ * table and key.  Unknown columns or missing tables are errors before anything
+ * is written.
+ *
+ * @param staged  the snapshot as a database file (restore_build())
+ */
+int restore_into(const char *staged, const struct catalog *c,
+		 const char *target, const struct restore_selection *what,
+		 struct restore_changes *out, struct error *err);
+void restore_changes_release(struct restore_changes *c);
+
+#endif /* RESTORE_RESTORE_H */

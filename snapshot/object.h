@@ -1,0 +1,114 @@
+/*
+ * object.h - where the files of a snapshot go and where they come from
+ *
+ * A *sink* takes git objects: blobs and trees, told by their ids (SHA-1 over
+ * "TYPE SIZE\0" and the bytes, as git defines it).  A sink that stores is
+ * gitstore's; one that only hashes makes a drill and a check cheap.
+ *
+ * A *source* gives files by path: from a commit (gitstore), from a folder or a
+ * document (restore).
+ */
+#ifndef SNAPSHOT_OBJECT_H
+#define SNAPSHOT_OBJECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buffer;
+struct error;
+
+struct object_id {
+	unsigned char bytes[20];
+};
+
+#define OBJECT_HEX_SIZE 41
+
+void object_hex(char out[OBJECT_HEX_SIZE], const struct object_id *id);
+
+enum object_type { OBJECT_BLOB, OBJECT_TREE };
+
+struct sink {
+	/* Store one object and tell its id.  `data` is borrowed for the call.
+	 * `name` is a hint: the path the object will have as far as it is
+	 * known, for choosing a delta base; may be NULL. */
+	int (*put)(struct sink *, enum object_type type, const char *name,
+		   const void *data, size_t size, struct object_id *id,
+		   struct error *err);
+};
+
+/** A sink that computes ids and stores nothing. */
+int hash_sink_new(struct sink **out, struct error *err);
+void hash_sink_free(struct sink *s);
+
+/** One entry of a folder. */
+struct tree_entry {
+	char *name; /* owned by the tree */
+	int folder; /* 1: a tree; 0: a blob, mode 100644 */
+	struct object_id id;
+};
+
+/** A folder being put together.  Zero it to begin. */
+struct tree {
+	struct tree_entry *entries;
+	size_t count, capacity;
+};
+
+int tree_add(struct tree *t, const char *name, int folder,
+	     const struct object_id *id, struct error *err);
+
+/** Put the folder with its entries in git's order (a folder's name compares
+ *  as if it ended in '/'); equal names with equal ids count once.  The tree is
+ *  empty afterwards. */
+int tree_put(struct tree *t, struct sink *s, struct object_id *id,
+	     struct error *err);
+void tree_release(struct tree *t);
+
+/** Names in a folder, sorted bytewise. */
+struct source_name {
+	char *name;
+	int folder; /* 1: a folder; 0: a regular file */
+};
+
+struct source_names {
+	struct source_name *names;
+	size_t count, capacity;
+};
+
+int source_names_add(struct source_names *n, const char *name, int folder,
+		     struct error *err);
+void source_names_sort(struct source_names *n);
+void source_names_release(struct source_names *n);
+
+/** No file of a snapshot is bigger. */
+#define SOURCE_FILE_MAX ((size_t)96 << 20)
+
+struct source {
+	/* What it is, for messages: "snapshot 1f2e3d4", "folder 'x'". */
+	const char *label;
+	/* Append the whole file at `path` ("data/manifest.json").
+	 * @return 0; 1: no such file; -1: error that names the file */
+	int (*read)(struct source *, const char *path, struct buffer *out,
+		    struct error *err);
+	/* List a folder.  @return 0; 1: no such folder; -1.  Anything but
+	 * regular files and folders (symlinks, submodules) is an error. */
+	int (*list)(struct source *, const char *path, struct source_names *out,
+		    struct error *err);
+	void (*free)(struct source *);
+};
+
+/** Open a folder (plain checkout, unpacked archive) as a source.  Symbolic
+ *  links in it are never followed. */
+int folder_source_open(struct source **out, const char *path,
+		       struct error *err);
+
+/** Free any source; NULL is allowed. */
+void source_free(struct source *s);
+
+/**
+ * Compute the tree id of a folder of a source by reading every file in it.
+ * @param path  "data", say
+ */
+int source_tree_id(struct source *s, const char *path, struct object_id *id,
+		   struct error *err);
+
+#endif /* SNAPSHOT_OBJECT_H */
