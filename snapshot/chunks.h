@@ -42,6 +42,13 @@ int chunk_writer_new(struct chunk_writer **out, const struct table *t,
 int chunk_writer_row(struct chunk_writer *w, int64_t rowid,
 		     const struct value *values, struct error *err);
 
+/** Encode a row as chunk_writer_row() would, big values into part files of this
+ *  table's folder, but append its line to `out`: rows of ORDER_SORTED are
+ *  sorted before chunk_writer_line() takes them. */
+int chunk_writer_encode(struct chunk_writer *w, int64_t rowid,
+			const struct value *values, struct buffer *out,
+			struct error *err);
+
 /** Append a row whose line is at hand (with its newline): ORDER_SORTED. */
 int chunk_writer_line(struct chunk_writer *w, const char *line, size_t size,
 		      struct error *err);
