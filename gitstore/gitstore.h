@@ -135,6 +135,10 @@ int gitstore_source(struct gitstore *g, const struct object_id *commit,
  *  checks that the branch may be written (ours, not checked out). */
 struct sink *gitstore_sink(struct gitstore *g, struct error *err);
 
+/** The same for a safety copy: the branch is not looked at, so it works
+ *  whatever lies there. */
+struct sink *gitstore_undo_sink(struct gitstore *g, struct error *err);
+
 /** Finish the pack and place it, guarded by a .keep file: gitstore_source()
  *  with gitstore_tree_source() can read it, no ref reaches it. */
 int gitstore_publish(struct gitstore *g, struct error *err);

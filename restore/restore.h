@@ -73,6 +73,11 @@ int restore_inspect(const char *target, enum restore_target *out, char **real,
  *  name of the main one; the caller frees it. */
 int restore_move_aside(const char *target, char **moved, struct error *err);
 
+/** Copy a database that may be in use, with SQLite's backup API, to
+ *  NAME.pre-restore-TIME (synced); `*copy` receives its name; the caller frees
+ *  it. */
+int restore_copy_aside(const char *target, char **copy, struct error *err);
+
 /** Rename the built file to `target` (same file system, nothing there), sync
  *  the folder.  Refuses to replace anything. */
 int restore_install(const char *built, const char *target, struct error *err);

@@ -1,0 +1,624 @@
+/* cmd_export.c - dbstow export: a snapshot of a database on the branch */
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "cmd/cmd.h"
+#include "cmd/proof.h"
+#include "database/database.h"
+#include "export/export.h"
+#include "gitstore/gitstore.h"
+#include "snapshot/catalog.h"
+#include "snapshot/manifest.h"
+
+struct export_options {
+	const char *db, *name, *description, *kind, *source, *scratch, *output;
+	const char *app_commit;
+	unsigned int keep, timeout_s;
+	int always, adopt, no_drill, allow_empty;
+};
+
+/** What one run knows. */
+struct run {
+	struct cmd *cmd;
+	const struct export_options *o;
+	struct gitstore *store;
+	struct history *history;
+	struct database *db;
+	struct catalog *catalog;
+	struct snapshot_info info;
+	struct object_id content;
+	char drill[512];
+	int drilled; /* 1: proven */
+};
+
+struct tick {
+	struct export_progress base;
+	struct cmd_progress shown;
+};
+
+static int tick(struct export_progress *p, const char *table, uint64_t rows)
+{
+	return cmd_progress_tick(&((struct tick *)p)->shown, table, rows);
+}
+
+/** The database's base name, without "sqlite:". */
+static const char *default_source(const char *db)
+{
+	if (!strncmp(db, "sqlite:", 7))
+		db += 7;
+	return path_base(db);
+}
+
+static int name_is_printable(const char *name)
+{
+	for (; *name; name++) {
+		if ((unsigned char)*name < 0x20 || *name == 0x7f)
+			return 0;
+	}
+	return 1;
+}
+
+static int check_texts(const struct export_options *o, struct error *err)
+{
+	const struct {
+		const char *option, *text;
+	} texts[] = { { "name", o->name },
+		      { "kind", o->kind },
+		      { "source", o->source } };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (!texts[i].text)
+			continue;
+		if (!*texts[i].text || !name_is_printable(texts[i].text))
+			return error_set(err, ERROR_USAGE,
+					 "--%s must be one line of text",
+					 texts[i].option);
+	}
+	return 0;
+}
+
+static int open_database(struct run *r, struct error *err)
+{
+	struct database_options open = {
+		.busy_timeout_ms = (int)r->o->timeout_s * 1000,
+		.scratch = r->o->scratch,
+		.allow_empty = r->o->allow_empty,
+	};
+
+	if (database_open(&r->db, r->o->db, &open, err) < 0 ||
+	    database_begin(r->db, err) < 0 ||
+	    database_catalog(r->db, &r->catalog, err) < 0)
+		return -1;
+	return 0;
+}
+
+static char *copy(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+static void fill_info(struct run *r)
+{
+	struct snapshot_info *i = &r->info;
+	const struct export_options *o = r->o;
+
+	i->created_at_s = clock_now();
+	i->source = strdup(o->source);
+	i->tool_version = strdup(DBSTOW_VERSION);
+	i->name = copy(o->name);
+	i->description = copy(o->description);
+	i->kind = strdup(o->kind ? o->kind : "manual");
+	i->app_commit = copy(o->app_commit);
+	i->schema_revision = copy(r->catalog->schema_revision);
+	i->page_size = r->catalog->page_size;
+	i->auto_vacuum = r->catalog->auto_vacuum;
+	i->wal = r->catalog->wal;
+}
+
+static void count_totals(struct run *r)
+{
+	struct snapshot_info *i = &r->info;
+
+	i->tables = i->rows = i->bytes = 0;
+	for (size_t k = 0; k < r->catalog->table_count; k++) {
+		i->tables += r->catalog->tables[k].kind != TABLE_INTERNAL;
+		i->rows += r->catalog->tables[k].rows;
+		i->bytes += r->catalog->tables[k].bytes;
+	}
+	i->content = r->content;
+}
+
+/** Scan everything into `s`; the database is let go of right after. */
+static int scan(struct run *r, struct sink *s, struct error *err)
+{
+	struct tick t = { .base.tick = tick };
+	int rc;
+
+	cmd_progress_begin(&t.shown, r->cmd, "export", 0);
+	rc = export_data(r->db, r->catalog, s, &t.base, &r->content, err);
+	cmd_progress_end(&t.shown);
+	if (rc < 0)
+		return -1;
+	database_close(r->db);
+	r->db = NULL;
+	count_totals(r);
+	return 0;
+}
+
+static int equals_newest(const struct run *r)
+{
+	const struct history *h = r->history;
+
+	return h->count && !memcmp(&h->snapshots[0].content, &r->content,
+				   sizeof(r->content));
+}
+
+/* ---- the drill ---- */
+
+static int drill_without_whole_proof(struct run *r, const struct error *why)
+{
+	snprintf(r->drill, sizeof(r->drill), "none (%.480s)", why->message);
+	return 0;
+}
+
+static int drill_in(struct run *r, const char *folder, struct source *s,
+		    struct error *err)
+{
+	struct proof_options o = { .what = "drill", .scratch = folder };
+	struct error missing = ERROR_INIT;
+	struct proof p = { 0 };
+	struct catalog *c = NULL;
+	struct object_id content;
+	char *path = path_join(folder, "drill.db");
+	int rc = -1;
+
+	if (!path) {
+		error_nomem(err);
+		goto done;
+	}
+	if (proof_open(s, &c, &content, err) < 0)
+		goto done;
+	rc = proof_build(r->cmd, s, c, &r->content, path, &o, &p, &missing);
+	if (rc < 0 && missing.code == ERROR_STANDIN) {
+		o.stand_ins = 1;
+		rc = proof_build(r->cmd, s, c, &r->content, path, &o, &p, err);
+		drill_without_whole_proof(r, &missing);
+	} else if (rc < 0 && missing.code == ERROR_NOSPACE) {
+		rc = drill_without_whole_proof(r, &missing);
+	} else if (rc < 0) {
+		error_set(err, missing.code,
+			  missing.code == ERROR_DAMAGE
+				  ? "drill: %s; nothing was stored"
+				  : "%s",
+			  missing.message);
+	} else {
+		snprintf(r->drill, sizeof(r->drill), "ok");
+		r->drilled = 1;
+		proof_note_orphans(r->cmd, &p.check);
+	}
+	if (rc == 0)
+		unlink(path);
+done:
+	catalog_free(c);
+	proof_release(&p);
+	free(path);
+	return rc;
+}
+
+static int drill(struct run *r, const struct object_id *root, struct error *err)
+{
+	const char *parent = r->o->scratch;
+	struct source *s = NULL;
+	char *folder = NULL;
+	int rc = -1;
+
+	if (!parent && !(parent = gitstore_folder(r->store, err)))
+		return -1;
+	scratch_sweep(parent, "drill");
+	if (scratch_make(&folder, parent, "drill", err) < 0 ||
+	    gitstore_tree_source(r->store, root, &s, err) < 0)
+		goto done;
+	rc = drill_in(r, folder, s, err);
+done:
+	source_free(s);
+	scratch_remove(folder);
+	free(folder);
+	return rc;
+}
+
+/* ---- what changed, for the commit's message ---- */
+
+static void add_change(struct buffer *out, const struct table *now,
+		       const struct table *before)
+{
+	char rows[CMD_NUMBER_SIZE * 2];
+	long long by;
+
+	if (before && before->rows == now->rows &&
+	    !memcmp(before->sha256, now->sha256, 32))
+		return;
+	if (now->kind == TABLE_INTERNAL)
+		return;
+	buffer_printf(out, "%s: %s", now->name,
+		      cmd_count(rows, now->rows, "row"));
+	by = (long long)(now->rows - (before ? before->rows : 0));
+	if (!before)
+		buffer_str(out, " (new)\n");
+	else if (by)
+		buffer_printf(out, " (%+lld)\n", by);
+	else
+		buffer_str(out, " (changed)\n");
+}
+
+/** Lines like "users: 1,204 rows (+3)"; empty for a first snapshot. */
+static int describe_changes(struct run *r, struct buffer *out,
+			    struct error *err)
+{
+	struct error quiet = ERROR_INIT;
+	struct catalog *before = NULL;
+	struct source *s = NULL;
+
+	if (!r->history->count || r->history->snapshots[0].absent)
+		return 0;
+	/* An unreadable predecessor is no reason not to store this one. */
+	if (gitstore_source(r->store, &r->history->snapshots[0].id, &s,
+			    &quiet) < 0 ||
+	    manifest_read(&before, s, &quiet) < 0)
+		goto done;
+	for (size_t i = 0; i < r->catalog->table_count; i++) {
+		const struct table *t = &r->catalog->tables[i];
+
+		add_change(out, t, catalog_table(before, t->name));
+	}
+	for (size_t i = 0; i < before->table_count; i++) {
+		const struct table *t = &before->tables[i];
+
+		if (!catalog_table(r->catalog, t->name))
+			buffer_printf(out, "%s: gone\n", t->name);
+	}
+done:
+	catalog_free(before);
+	source_free(s);
+	return buffer_failed(out) ? error_nomem(err) : 0;
+}
+
+/* ---- telling ---- */
+
+static void tell(const struct run *r, const struct gitstore_result *res)
+{
+	char id[OBJECT_HEX_SIZE], content[OBJECT_HEX_SIZE];
+	char tables[CMD_NUMBER_SIZE * 2], rows[CMD_NUMBER_SIZE * 2];
+	char bytes[CMD_NUMBER_SIZE];
+
+	object_hex(id, &res->id);
+	object_hex(content, &r->content);
+	if (r->cmd->json) {
+		json_t *o = json_pack(
+			"{s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I}",
+			"snapshot", id, "content", content, "changed",
+			!res->unchanged, "drill", r->drill, "tables",
+			(json_int_t)r->info.tables, "rows",
+			(json_int_t)r->info.rows, "bytes",
+			(json_int_t)r->info.bytes, "retained",
+			(json_int_t)res->retained, "dropped",
+			(json_int_t)res->dropped);
+
+		json_dumpf(o, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(o);
+	} else {
+		puts(id);
+	}
+	cmd_note(r->cmd, "%s: %s, %s, %s of JSON", r->info.source,
+		 cmd_count(tables, r->info.tables, "table"),
+		 cmd_count(rows, r->info.rows, "row"),
+		 cmd_bytes(bytes, r->info.bytes));
+	if (res->unchanged)
+		cmd_note(r->cmd,
+			 "unchanged: snapshot %.8s holds the same content", id);
+	else
+		cmd_note(r->cmd,
+			 "stored as snapshot %.8s (%s); %zu on the branch%s",
+			 id,
+			 r->drilled ? "restorable: restored once and equal"
+				    : "not proven",
+			 res->retained,
+			 res->dropped ? ", retention dropped older ones" : "");
+}
+
+static unsigned int keep(struct run *r)
+{
+	char *text = NULL;
+	unsigned int n = r->o->keep;
+
+	if (!n && (text = gitstore_config(r->store, "dbstow.keep"))) {
+		long value = strtol(text, NULL, 10);
+
+		if (value > 0 && value <= 1000000)
+			n = (unsigned int)value;
+	}
+	free(text);
+	return n;
+}
+
+static int commit(struct run *r, const struct object_id *root,
+		  const char *changes, struct gitstore_result *res,
+		  struct error *err)
+{
+	struct gitstore_snapshot s = {
+		.content = r->content,
+		.created_at_s = r->info.created_at_s,
+		.source = r->info.source,
+		.name = r->info.name,
+		.kind = r->info.kind,
+		.description = r->info.description,
+		.schema_revision = r->info.schema_revision,
+		.drill = r->drill,
+		.changes = changes,
+		.tables = r->info.tables,
+		.rows = r->info.rows,
+		.bytes = r->info.bytes,
+		.keep = keep(r),
+		.always = r->o->always || r->o->name || r->o->description,
+		.adopt = r->o->adopt,
+	};
+
+	if (root)
+		s.tree = *root;
+	return gitstore_commit(r->store, &s, res, err);
+}
+
+/** The content is new (or has to be stored anyway): prove it, then show it. */
+static int store(struct run *r, struct sink *s, struct gitstore_result *res,
+		 struct error *err)
+{
+	struct buffer changes = BUFFER_INIT;
+	struct object_id root;
+	int rc = -1;
+
+	if (export_root(&r->info, r->catalog, &r->content, s, &root, err) < 0 ||
+	    gitstore_publish(r->store, err) < 0)
+		goto done;
+	if (r->o->no_drill)
+		snprintf(r->drill, sizeof(r->drill),
+			 "none (skipped with --no-drill)");
+	else if (drill(r, &root, err) < 0)
+		goto done;
+	if (cmd_interrupted()) {
+		error_set(err, ERROR_INTERRUPTED,
+			  "interrupted; the branch is as it was");
+		goto done;
+	}
+	if (describe_changes(r, &changes, err) < 0)
+		goto done;
+	rc = commit(r, &root, buffer_cstr(&changes), res, err);
+done:
+	buffer_release(&changes);
+	return rc;
+}
+
+static int snapshot_to_branch(struct run *r, struct error *err)
+{
+	const struct export_options *o = r->o;
+	struct gitstore_result res = { 0 };
+	struct sink *s;
+	int same, status = 0;
+
+	if (cmd_open_store(r->cmd, &r->store, err) < 0 ||
+	    gitstore_check(r->store, o->source, o->adopt, err) < 0 ||
+	    open_database(r, err) < 0)
+		return -1;
+	fill_info(r);
+	if (!(s = gitstore_sink(r->store, err)) || scan(r, s, err) < 0)
+		return -1;
+
+	/* Taken now, not before the scan: others may have stored meanwhile. */
+	if (!o->adopt &&
+	    gitstore_history(r->store, 0, &r->history, NULL, err) < 0)
+		return -1;
+	if (!r->history && !(r->history = calloc(1, sizeof(*r->history))))
+		return error_nomem(err);
+	same = equals_newest(r) && !o->always && !o->name && !o->description &&
+	       (o->no_drill || (r->history->snapshots[0].drill &&
+				!strcmp(r->history->snapshots[0].drill, "ok")));
+	if (same) {
+		snprintf(r->drill, sizeof(r->drill), "%s",
+			 r->history->snapshots[0].drill
+				 ? r->history->snapshots[0].drill
+				 : "none (not recorded)");
+		r->drilled = !strcmp(r->drill, "ok");
+		if (commit(r, NULL, NULL, &res, err) < 0)
+			return -1;
+	} else if (store(r, s, &res, err) < 0) {
+		return -1;
+	}
+	tell(r, &res);
+	if (!r->drilled && !o->no_drill) {
+		cmd_warn("stored, but not proven restorable: %s", r->drill);
+		status = EXIT_ATTENTION;
+	}
+	return status;
+}
+
+/* ---- --output: the document instead, no git ---- */
+
+struct out_file {
+	FILE *file;
+	const char *path;
+};
+
+static int write_out(void *payload, const void *data, size_t size,
+		     struct error *err)
+{
+	struct out_file *f = payload;
+
+	if (cmd_interrupted())
+		return error_set(err, ERROR_INTERRUPTED,
+				 "interrupted; '%s' was not written", f->path);
+	if (size && fwrite(data, 1, size, f->file) != size)
+		return error_errno(err, ERROR_FAILED, "cannot write '%s'",
+				   f->path);
+	return 0;
+}
+
+static int document_to(struct run *r, struct out_file *f, struct error *err)
+{
+	if (export_document(r->db, r->catalog, &r->info, write_out, f, err) < 0)
+		return -1;
+	if (fflush(f->file))
+		return error_errno(err, ERROR_FAILED, "cannot write '%s'",
+				   f->path);
+	return 0;
+}
+
+static int document_to_file(struct run *r, const char *path, struct error *err)
+{
+	struct buffer temp = BUFFER_INIT;
+	struct out_file f = { NULL, path };
+	char *folder = NULL;
+	int fd, rc = -1;
+
+	buffer_printf(&temp, "%s.%ld.tmp", path, (long)getpid());
+	folder = path_folder(path);
+	if (!buffer_cstr(&temp) || !folder) {
+		error_nomem(err);
+		goto done;
+	}
+	fd = open(temp.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || !(f.file = fdopen(fd, "w"))) {
+		error_errno(err, ERROR_FAILED, "cannot write '%s'", path);
+		goto done;
+	}
+	rc = document_to(r, &f, err);
+	if (fclose(f.file) && rc == 0)
+		rc = error_errno(err, ERROR_FAILED, "cannot write '%s'", path);
+	if (rc == 0)
+		rc = file_sync(temp.data, err);
+	if (rc == 0 && rename(temp.data, path))
+		rc = error_errno(err, ERROR_FAILED, "cannot write '%s'", path);
+	if (rc == 0)
+		rc = file_sync(folder, err);
+	if (rc < 0)
+		unlink(temp.data);
+done:
+	free(folder);
+	buffer_release(&temp);
+	return rc;
+}
+
+static int document(struct run *r, struct error *err)
+{
+	struct out_file f = { stdout, "standard output" };
+
+	if (open_database(r, err) < 0)
+		return -1;
+	fill_info(r);
+	if (!strcmp(r->o->output, "-"))
+		return document_to(r, &f, err);
+	return document_to_file(r, r->o->output, err);
+}
+
+/* ---- the command ---- */
+
+static void run_release(struct run *r)
+{
+	database_close(r->db);
+	history_free(r->history);
+	gitstore_free(r->store);
+	catalog_free(r->catalog);
+	snapshot_info_release(&r->info);
+}
+
+int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
+{
+	struct export_options o = { .timeout_s = 30 };
+	struct run r = { .cmd = c, .o = &o };
+	const struct cmd_option options[] = {
+		{ .name = "name",
+		  .text = &o.name,
+		  .arg = "NAME",
+		  .help = "name the snapshot; stored even if nothing changed" },
+		{ .name = "message",
+		  .letter = 'm',
+		  .text = &o.description,
+		  .arg = "TEXT",
+		  .help = "describe it; stored even if nothing changed" },
+		{ .name = "kind",
+		  .text = &o.kind,
+		  .arg = "KIND",
+		  .help = "manual (default), scheduled, or a word of yours" },
+		{ .name = "source",
+		  .text = &o.source,
+		  .arg = "NAME",
+		  .env = "DBSTOW_SOURCE",
+		  .help = "what the database is called (default: its file "
+			  "name)" },
+		{ .name = "keep",
+		  .number = &o.keep,
+		  .arg = "N",
+		  .env = "DBSTOW_KEEP",
+		  .help = "snapshots to keep (default: as before, or 8)" },
+		{ .name = "always",
+		  .flag = &o.always,
+		  .help = "store a snapshot even if nothing changed" },
+		{ .name = "adopt",
+		  .flag = &o.adopt,
+		  .help = "a branch that is not dbstow's: rename it to "
+			  "BRANCH-before-dbstow" },
+		{ .name = "no-drill",
+		  .flag = &o.no_drill,
+		  .help = "do not prove that the snapshot restores" },
+		{ .name = "scratch",
+		  .text = &o.scratch,
+		  .arg = "DIR",
+		  .env = "DBSTOW_SCRATCH",
+		  .help = "folder for the drill's database" },
+		{ .name = "timeout",
+		  .number = &o.timeout_s,
+		  .arg = "SECONDS",
+		  .help = "wait for a locked database (default: 30)" },
+		{ .name = "allow-empty",
+		  .flag = &o.allow_empty,
+		  .help = "take a zero-byte file for an empty database" },
+		{ .name = "app-commit",
+		  .text = &o.app_commit,
+		  .arg = "ID",
+		  .env = "GITHUB_SHA",
+		  .help = "the application's commit, to record" },
+		{ .name = "output",
+		  .letter = 'o',
+		  .text = &o.output,
+		  .arg = "FILE|-",
+		  .help = "write one JSON document instead; no git" },
+		{ .name = NULL },
+	};
+	int rc;
+
+	rc = cmd_parse(c, options, argc, argv, &o.db, 0, 1, err);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (!o.db)
+		o.db = getenv("DBSTOW_DB");
+	if (!o.db)
+		o.db = getenv("DATABASE_URL");
+	if (!o.db || !*o.db)
+		return error_set(err, ERROR_USAGE,
+				 "no database given; usage: dbstow export DB, "
+				 "or set DBSTOW_DB");
+	if (check_texts(&o, err) < 0)
+		return -1;
+	if (!o.source)
+		o.source = default_source(o.db);
+	rc = o.output ? document(&r, err) : snapshot_to_branch(&r, err);
+	run_release(&r);
+	return rc;
+}

@@ -1,0 +1,525 @@
+/* cmd_restore.c - dbstow restore: a snapshot back as a database */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "cmd/cmd.h"
+#include "cmd/proof.h"
+#include "cmd/safety.h"
+#include "cmd/shell.h"
+#include "cmd/snapshots.h"
+#include "gitstore/gitstore.h"
+#include "restore/restore.h"
+#include "snapshot/catalog.h"
+
+struct restore_options {
+	const char *snapshot, *at, *from, *to, *scratch, *before, *after;
+	struct cmd_list tables;
+	unsigned int timeout_s;
+	int into, dry_run, yes, stand_ins, triggers;
+};
+
+/** What one run knows. */
+struct run {
+	struct cmd *cmd;
+	const struct restore_options *o;
+	struct snapshot_choice choice; /* without --from */
+	struct source *source;
+	struct catalog *catalog;
+	struct object_id content;
+	char label[160]; /* "snapshot 1f2e3d4c of 2026-..." */
+	char *real;      /* the target, links followed */
+	enum restore_target state;
+	char *why_damaged;
+	char *folder; /* scratch beside the target */
+	char *built;
+	struct proof proof;
+	char *undo; /* how to get the old content back, or NULL */
+	char *moved;
+	struct restore_changes changes;
+};
+
+#define SCRATCH_PREFIX ".dbstow-restore"
+
+/* ---- which snapshot ---- */
+
+/** On a terminal without SNAP: show what there is and ask. */
+static int ask_which(struct run *r, struct error *err)
+{
+	struct history *h = r->choice.history;
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+	int rc = 0;
+
+	if (r->cmd->quiet || r->o->yes || h->count < 2 ||
+	    !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return 0;
+	snapshot_print_table(h, stderr);
+	fputs("Which snapshot? (Enter: the newest) ", stderr);
+	len = getline(&line, &size, stdin);
+	if (len > 0 && line[len - 1] == '\n')
+		line[--len] = '\0';
+	if (len > 0)
+		rc = history_find(h, line, &r->choice.at, err);
+	free(line);
+	return rc;
+}
+
+static int choose_from_branch(struct run *r, struct error *err)
+{
+	char id[OBJECT_HEX_SIZE], when[CLOCK_TEXT_SIZE], age[CLOCK_TEXT_SIZE];
+	const struct snapshot *s;
+	int64_t at;
+
+	if (snapshot_choose(r->cmd, r->o->snapshot, &r->choice, err) < 0)
+		return -1;
+	if (r->o->at) {
+		if (clock_parse(&at, r->o->at) < 0)
+			return error_set(err, ERROR_USAGE,
+					 "--at takes a time like "
+					 "2026-11-20T02:35Z, not '%s'",
+					 r->o->at);
+		if (history_find_at(r->choice.history, at, &r->choice.at, err) <
+		    0)
+			return -1;
+	} else if (!r->o->snapshot && ask_which(r, err) < 0) {
+		return -1;
+	}
+	s = snapshot_chosen(&r->choice);
+	object_hex(id, &s->id);
+	clock_text(when, s->created_at_s);
+	clock_age(age, clock_now() - s->created_at_s);
+	snprintf(r->label, sizeof(r->label), "snapshot %.8s of %s (%s old)", id,
+		 when, age);
+	return snapshot_source(r->choice.store, s, &r->source, err);
+}
+
+static int open_source(struct run *r, struct error *err)
+{
+	if (r->o->from) {
+		if (folder_source_open(&r->source, r->o->from, err) < 0)
+			return -1;
+		snprintf(r->label, sizeof(r->label), "folder '%.100s'",
+			 r->o->from);
+	} else if (choose_from_branch(r, err) < 0) {
+		return -1;
+	}
+	if (proof_open(r->source, &r->catalog, &r->content, err) < 0)
+		return -1;
+	/*
+	 * A folder can have been changed by anyone: all of it is read before
+	 * anything is built.  In git every object vouches for itself.
+	 */
+	return r->o->from ? proof_intact(r->source, &r->content, err) : 0;
+}
+
+/* ---- the plan ---- */
+
+static void note_state(struct run *r)
+{
+	static const char *const words[] = {
+		[TARGET_ABSENT] = "is new",
+		[TARGET_SIDE_FILES] = "is not there, but its -wal, -journal or "
+				      "-shm are",
+		[TARGET_DATABASE] = "is a database",
+		[TARGET_EMPTY] = "is a zero-byte file",
+		[TARGET_DAMAGED] = "is no sound database",
+	};
+	struct catalog *c = r->catalog;
+	char tables[CMD_NUMBER_SIZE * 2], rows[CMD_NUMBER_SIZE * 2];
+	char size[CMD_NUMBER_SIZE], available[CMD_NUMBER_SIZE] = "?";
+	uint64_t row_count = 0, bytes = 0, space = 0, shown = 0;
+	struct error quiet = ERROR_INIT;
+	char *folder = path_folder(r->real);
+
+	for (size_t i = 0; i < c->table_count; i++) {
+		row_count += c->tables[i].rows;
+		shown += c->tables[i].kind != TABLE_INTERNAL;
+	}
+	if (r->choice.history)
+		bytes = snapshot_chosen(&r->choice)->bytes;
+	if (folder && !file_free_bytes(folder, &space, &quiet))
+		cmd_bytes(available, space);
+	free(folder);
+	cmd_note(r->cmd, "from    %s", r->label);
+	cmd_note(r->cmd, "to      %s, which %s%s%s", r->real, words[r->state],
+		 r->why_damaged ? ": " : "",
+		 r->why_damaged ? r->why_damaged : "");
+	cmd_note(r->cmd, "content %s, %s%s%s; %s free",
+		 cmd_count(tables, shown, "table"),
+		 cmd_count(rows, row_count, "row"), bytes ? ", " : "",
+		 bytes ? cmd_bytes(size, bytes) : "", available);
+}
+
+/** Schema revisions of both sides, where the target has one that differs. */
+static void note_revisions(struct run *r)
+{
+	const char *theirs = NULL;
+	char *mine = NULL;
+
+	if (r->choice.history)
+		theirs = snapshot_chosen(&r->choice)->schema_revision;
+	if (r->state == TARGET_DATABASE)
+		mine = safety_schema_revision(r->real);
+	if (theirs || mine)
+		cmd_note(r->cmd, "schema  snapshot: %s; target: %s",
+			 theirs ? theirs : "not recorded",
+			 mine ? mine : "none");
+	free(mine);
+}
+
+/* ---- consent ---- */
+
+static int needs_consent(const struct run *r)
+{
+	return r->state != TARGET_ABSENT;
+}
+
+static int consent(struct run *r, struct error *err)
+{
+	const char *name = path_base(r->real);
+	char question[512];
+
+	if (!needs_consent(r) || r->o->yes)
+		return 0;
+	if (r->state == TARGET_SIDE_FILES)
+		return error_set(
+			err, ERROR_REFUSED,
+			"'%s' is not there, but its -wal, -journal or -shm "
+			"are: SQLite would replay them into the restored file; "
+			"--yes moves them aside first",
+			r->real);
+	snprintf(question, sizeof(question),
+		 "'%.200s' will be changed. Type its name (%.200s) to go on:",
+		 r->real, name);
+	if (cmd_confirm(question, name))
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "'%s' exists and was not touched; to replace its "
+			 "content add --yes (the old content is kept)",
+			 r->real);
+}
+
+/* ---- building ---- */
+
+static int build(struct run *r, struct error *err)
+{
+	struct proof_options o = { .stand_ins = r->o->stand_ins,
+				   .what = "restore" };
+	char *beside = path_folder(r->real);
+	const char *parent = beside;
+	int rc = -1;
+
+	/*
+	 * What will be renamed into place has to be on the target's file
+	 * system; what goes in through the backup API need not.
+	 */
+	if (r->o->scratch && r->state == TARGET_DATABASE)
+		parent = r->o->scratch;
+	if (!parent) {
+		error_nomem(err);
+		goto done;
+	}
+	scratch_sweep(parent, SCRATCH_PREFIX);
+	if (scratch_make(&r->folder, parent, SCRATCH_PREFIX, err) < 0)
+		goto done;
+	r->built = path_join(r->folder, "restored.db");
+	o.scratch = r->folder;
+	if (!r->built) {
+		error_nomem(err);
+		goto done;
+	}
+	rc = proof_build(r->cmd, r->source, r->catalog, &r->content, r->built,
+			 &o, &r->proof, err);
+	if (rc < 0 && err->code == ERROR_STANDIN) {
+		struct error first = *err;
+
+		error_clear(err);
+		error_set(err, ERROR_STANDIN,
+			  "%s; restore it all the same with --stand-ins",
+			  first.message);
+	}
+done:
+	free(beside);
+	return rc;
+}
+
+/* ---- putting it in place ---- */
+
+static int replace(struct run *r, struct error *err)
+{
+	char *note = NULL;
+	int rc;
+
+	rc = restore_replace(r->built, r->real, (int)r->o->timeout_s * 1000,
+			     &note, err);
+	if (note)
+		cmd_note(r->cmd, "note: %s", note);
+	free(note);
+	return rc;
+}
+
+static int put_in_place(struct run *r, struct error *err)
+{
+	switch (r->state) {
+	case TARGET_ABSENT:
+		return restore_install(r->built, r->real, err);
+	case TARGET_SIDE_FILES:
+	case TARGET_EMPTY:
+	case TARGET_DAMAGED:
+		if (restore_move_aside(r->real, &r->moved, err) < 0)
+			return -1;
+		cmd_note(r->cmd, "moved what was there to '%s'", r->moved);
+		return restore_install(r->built, r->real, err);
+	case TARGET_DATABASE:
+		break;
+	}
+	if (safety_keep(r->cmd, r->real, &r->undo, err) < 0)
+		return -1;
+	return replace(r, err);
+}
+
+static int replay(struct run *r, struct error *err)
+{
+	struct restore_selection what = {
+		.tables = r->o->tables.items,
+		.table_count = r->o->tables.count,
+		.triggers = r->o->triggers,
+		.busy_timeout_ms = (int)r->o->timeout_s * 1000,
+		.dry_run = r->o->dry_run,
+	};
+
+	if (!r->o->dry_run && safety_keep(r->cmd, r->real, &r->undo, err) < 0)
+		return -1;
+	return restore_into(r->built, r->catalog, r->real, &what, &r->changes,
+			    err);
+}
+
+/** From a proven file to the target, between the user's two commands. */
+static int act(struct run *r, struct error *err)
+{
+	struct error after = ERROR_INIT;
+	int rc = -1;
+
+	if (cmd_interrupted())
+		return error_set(err, ERROR_INTERRUPTED,
+				 "interrupted; '%s' is as it was", r->real);
+	if (!r->o->before || shell_run(r->o->before, "--before", err) == 0)
+		rc = r->o->into ? replay(r, err) : put_in_place(r, err);
+	if (r->o->after && shell_run(r->o->after, "--after", &after) < 0) {
+		if (rc == 0)
+			return error_set(err, ERROR_FAILED,
+					 "'%s' was restored, but %s", r->real,
+					 after.message);
+		cmd_warn("%s", after.message);
+	}
+	return rc;
+}
+
+/* ---- telling ---- */
+
+static void print_changes(const struct run *r)
+{
+	const char *would = r->o->dry_run ? "would be " : "";
+
+	for (size_t i = 0; i < r->changes.count; i++) {
+		const struct restore_change *c = &r->changes.changes[i];
+
+		cmd_note(r->cmd,
+			 "%s: %llu %sinserted, %llu updated, %llu "
+			 "deleted%s",
+			 c->table, (unsigned long long)c->inserted, would,
+			 (unsigned long long)c->updated,
+			 (unsigned long long)c->deleted,
+			 c->parent ? " (missing parents only)" : "");
+	}
+}
+
+static json_t *changes_json(const struct run *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < r->changes.count; i++) {
+		const struct restore_change *c = &r->changes.changes[i];
+
+		json_array_append_new(
+			list,
+			json_pack("{s:o, s:I, s:I, s:I, s:b}", "table",
+				  json_text(c->table), "inserted",
+				  (json_int_t)c->inserted, "updated",
+				  (json_int_t)c->updated, "deleted",
+				  (json_int_t)c->deleted, "parent", c->parent));
+	}
+	return list;
+}
+
+static int tell(const struct run *r)
+{
+	char content[OBJECT_HEX_SIZE], id[OBJECT_HEX_SIZE] = "";
+
+	object_hex(content, &r->content);
+	if (r->choice.history)
+		object_hex(id, &snapshot_chosen(&r->choice)->id);
+	proof_note_orphans(r->cmd, &r->proof.check);
+	print_changes(r);
+	if (r->o->dry_run)
+		cmd_note(r->cmd, "dry run: nothing was changed");
+	else
+		cmd_note(r->cmd,
+			 "restored '%s'; every table read back equal "
+			 "to the snapshot",
+			 r->real);
+	if (r->undo)
+		cmd_note(r->cmd, "undo with: %s", r->undo);
+	if (r->cmd->json)
+		json_print(json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:o}",
+				     "snapshot", json_text(*id ? id : NULL),
+				     "target", json_text(r->real), "content",
+				     content, "dry_run", r->o->dry_run,
+				     "stand_ins", json_text(r->proof.stand_ins),
+				     "undo", json_text(r->undo), "moved_aside",
+				     json_text(r->moved), "changes",
+				     changes_json(r)));
+	if (r->proof.stand_ins) {
+		cmd_warn("restored with stand-ins: %s; run REINDEX in the "
+			 "application",
+			 r->proof.stand_ins);
+		return EXIT_ATTENTION;
+	}
+	return 0;
+}
+
+/* ---- the command ---- */
+
+static void run_release(struct run *r)
+{
+	scratch_remove(r->folder);
+	source_free(r->source);
+	snapshot_choice_release(&r->choice);
+	catalog_free(r->catalog);
+	proof_release(&r->proof);
+	restore_changes_release(&r->changes);
+	free(r->real);
+	free(r->why_damaged);
+	free(r->folder);
+	free(r->built);
+	free(r->undo);
+	free(r->moved);
+}
+
+static int check_target(struct run *r, struct error *err)
+{
+	if (restore_inspect(r->o->to, &r->state, &r->real, &r->why_damaged,
+			    err) < 0)
+		return -1;
+	if (r->o->into && r->state != TARGET_DATABASE)
+		return error_set(err, ERROR_REFUSED,
+				 "'%s' is no database to restore records into; "
+				 "leave --into and --table out to restore all "
+				 "of the snapshot",
+				 r->real);
+	return 0;
+}
+
+static int restore(struct run *r, struct error *err)
+{
+	if (check_target(r, err) < 0 || open_source(r, err) < 0)
+		return -1;
+	note_state(r);
+	note_revisions(r);
+	if (r->o->dry_run && !r->o->into)
+		return tell(r);
+	if (!r->o->dry_run && consent(r, err) < 0)
+		return -1;
+	if (build(r, err) < 0 || act(r, err) < 0)
+		return -1;
+	return tell(r);
+}
+
+int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err)
+{
+	struct restore_options o = { .timeout_s = 30 };
+	struct run r = { .cmd = c, .o = &o };
+	const struct cmd_option options[] = {
+		{ .name = "to",
+		  .text = &o.to,
+		  .arg = "DB",
+		  .help = "the database to make or to replace" },
+		{ .name = "at",
+		  .text = &o.at,
+		  .arg = "TIME",
+		  .help = "the newest snapshot not newer than TIME (UTC)" },
+		{ .name = "from",
+		  .text = &o.from,
+		  .arg = "DIR",
+		  .help = "a checkout or an unpacked archive of the branch" },
+		{ .name = "table",
+		  .letter = 't',
+		  .list = &o.tables,
+		  .arg = "NAME",
+		  .help = "only this table, and parents it misses (again for "
+			  "more; implies --into)" },
+		{ .name = "into",
+		  .flag = &o.into,
+		  .help = "replay records into the schema that is there" },
+		{ .name = "triggers",
+		  .flag = &o.triggers,
+		  .help = "with --into: let the target's triggers run" },
+		{ .name = "dry-run",
+		  .letter = 'n',
+		  .flag = &o.dry_run,
+		  .help = "show the plan, change nothing" },
+		{ .name = "yes",
+		  .flag = &o.yes,
+		  .help = "do not ask before replacing what is there" },
+		{ .name = "before",
+		  .text = &o.before,
+		  .arg = "CMD",
+		  .help = "run first (stop the application)" },
+		{ .name = "after",
+		  .text = &o.after,
+		  .arg = "CMD",
+		  .help = "run afterwards, whatever happened (start it)" },
+		{ .name = "stand-ins",
+		  .flag = &o.stand_ins,
+		  .help = "go on without the application's collations and "
+			  "functions" },
+		{ .name = "scratch",
+		  .text = &o.scratch,
+		  .arg = "DIR",
+		  .env = "DBSTOW_SCRATCH",
+		  .help = "where to build when the target exists" },
+		{ .name = "timeout",
+		  .number = &o.timeout_s,
+		  .arg = "SECONDS",
+		  .help = "wait for a locked target (default: 30)" },
+		{ .name = NULL },
+	};
+	int rc;
+
+	rc = cmd_parse(c, options, argc, argv, &o.snapshot, 0, 1, err);
+	if (rc) {
+		cmd_list_release(&o.tables);
+		return rc < 0 ? -1 : 0;
+	}
+	if (!o.to)
+		rc = error_set(err, ERROR_USAGE,
+			       "--to is missing; usage: dbstow restore %s",
+			       c->usage);
+	else if ((o.snapshot != NULL) + (o.at != NULL) + (o.from != NULL) > 1)
+		rc = error_set(err, ERROR_USAGE,
+			       "give one of SNAP, --at and --from");
+	o.into |= o.tables.count > 0;
+	if (rc == 0)
+		rc = restore(&r, err);
+	run_release(&r);
+	cmd_list_release(&o.tables);
+	return rc;
+}

@@ -1,0 +1,234 @@
+/* cmd_verify.c - dbstow verify: read snapshots back, restore them in scratch */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cmd/cmd.h"
+#include "cmd/proof.h"
+#include "cmd/snapshots.h"
+#include "gitstore/gitstore.h"
+#include "snapshot/catalog.h"
+#include "snapshot/chunks.h"
+#include "snapshot/row.h"
+
+struct verify_options {
+	const char *from, *scratch;
+	int all, drill;
+};
+
+/** Read every row of every table: counts and hashes are checked on the way. */
+static int read_tables(struct source *s, const struct catalog *c,
+		       struct error *err)
+{
+	for (size_t i = 0; i < c->table_count; i++) {
+		struct row_shape *shape = NULL;
+		struct chunk_reader *r = NULL;
+		struct value *values = NULL;
+		int64_t rowid;
+		int rc = -1;
+
+		if (row_shape_new(&shape, &c->tables[i], err) < 0)
+			return -1;
+		values = calloc(row_shape_values(shape) + 1, sizeof(*values));
+		row_shape_free(shape);
+		if (!values)
+			return error_nomem(err);
+		if (!chunk_reader_new(&r, &c->tables[i], s, err)) {
+			do
+				rc = chunk_reader_next(r, &rowid, values, err);
+			while (rc > 0 && !cmd_interrupted());
+		}
+		chunk_reader_free(r);
+		free(values);
+		if (rc < 0)
+			return -1;
+		if (cmd_interrupted())
+			return error_set(err, ERROR_INTERRUPTED, "interrupted");
+	}
+	return 0;
+}
+
+static int drill(struct cmd *cmd, const struct verify_options *o,
+		 struct gitstore *store, struct source *s,
+		 const struct catalog *c, const struct object_id *content,
+		 struct error *err)
+{
+	const char *parent = o->scratch;
+	struct proof_options p = { .what = "drill" };
+	struct proof proof = { 0 };
+	char *folder = NULL, *path = NULL;
+	int rc = -1;
+
+	if (!parent && store)
+		parent = gitstore_folder(store, err);
+	if (!parent && !store)
+		parent = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+	if (!parent)
+		return -1;
+	scratch_sweep(parent, "drill");
+	if (scratch_make(&folder, parent, "drill", err) < 0)
+		return -1;
+	path = path_join(folder, "drill.db");
+	p.scratch = folder;
+	if (!path)
+		error_nomem(err);
+	else
+		rc = proof_build(cmd, s, c, content, path, &p, &proof, err);
+	if (rc == 0)
+		proof_note_orphans(cmd, &proof.check);
+	proof_release(&proof);
+	scratch_remove(folder);
+	free(folder);
+	free(path);
+	return rc;
+}
+
+/** @param expect  the content id that the commit records, or NULL */
+static int verify(struct cmd *cmd, const struct verify_options *o,
+		  struct gitstore *store, struct source *s,
+		  const struct object_id *expect, struct error *err)
+{
+	struct catalog *c = NULL;
+	struct object_id content;
+	int rc = -1;
+
+	if (proof_open(s, &c, &content, err) < 0)
+		goto done;
+	if (expect && memcmp(expect, &content, sizeof(content))) {
+		error_set(err, ERROR_DAMAGE,
+			  "%s: snapshot.json and the commit name different "
+			  "content ids",
+			  s->label);
+		goto done;
+	}
+	if (read_tables(s, c, err) < 0 || proof_intact(s, &content, err) < 0)
+		goto done;
+	rc = o->drill ? drill(cmd, o, store, s, c, &content, err) : 0;
+done:
+	catalog_free(c);
+	return rc;
+}
+
+static json_t *result_json(const char *what, int ok,
+			   const struct verify_options *o,
+			   const struct error *err)
+{
+	json_t *r = json_pack("{s:o, s:s}", "snapshot", json_text(what),
+			      "result",
+			      !ok        ? "damaged"
+			      : o->drill ? "restorable"
+					 : "intact");
+
+	if (!ok)
+		json_object_set_new(r, "message", json_text(err->message));
+	return r;
+}
+
+static int verify_one(struct cmd *cmd, const struct verify_options *o,
+		      struct gitstore *store, const struct snapshot *snap,
+		      json_t *results, struct error *err)
+{
+	struct source *s = NULL;
+	char id[OBJECT_HEX_SIZE];
+	int rc = -1;
+
+	object_hex(id, &snap->id);
+	if (!snapshot_source(store, snap, &s, err))
+		rc = verify(cmd, o, store, s, &snap->content, err);
+	source_free(s);
+	json_array_append_new(results, result_json(id, rc == 0, o, err));
+	if (!cmd->json && rc == 0)
+		printf("%.8s  %s\n", id, o->drill ? "restorable" : "intact");
+	return rc;
+}
+
+static int verify_branch(struct cmd *cmd, const struct verify_options *o,
+			 const char *what, json_t *results, struct error *err)
+{
+	struct snapshot_choice choice = { 0 };
+	int rc = 0;
+
+	if (snapshot_choose(cmd, what, &choice, err) < 0)
+		return -1;
+	if (!o->all) {
+		rc = verify_one(cmd, o, choice.store, snapshot_chosen(&choice),
+				results, err);
+		goto done;
+	}
+	/* The damage of one is no reason not to look at the others. */
+	for (size_t i = 0; i < choice.history->count; i++) {
+		const struct snapshot *s = &choice.history->snapshots[i];
+		struct error one = ERROR_INIT;
+
+		if (s->absent ||
+		    !verify_one(cmd, o, choice.store, s, results, &one))
+			continue;
+		cmd_note(cmd, "dbstow: %s", one.message);
+		rc = error_set(err, one.code, "%s", one.message);
+		if (one.code == ERROR_INTERRUPTED)
+			break;
+	}
+done:
+	snapshot_choice_release(&choice);
+	return rc;
+}
+
+static int verify_folder(struct cmd *cmd, const struct verify_options *o,
+			 json_t *results, struct error *err)
+{
+	struct source *s = NULL;
+	int rc = -1;
+
+	if (!folder_source_open(&s, o->from, err))
+		rc = verify(cmd, o, NULL, s, NULL, err);
+	source_free(s);
+	json_array_append_new(results, result_json(o->from, rc == 0, o, err));
+	if (!cmd->json && rc == 0)
+		printf("%s  %s\n", o->from, o->drill ? "restorable" : "intact");
+	return rc;
+}
+
+int cmd_verify(struct cmd *c, int argc, char **argv, struct error *err)
+{
+	struct verify_options o = { 0 };
+	const struct cmd_option options[] = {
+		{ .name = "all",
+		  .flag = &o.all,
+		  .help = "every snapshot on the branch" },
+		{ .name = "from",
+		  .text = &o.from,
+		  .arg = "PATH",
+		  .help = "a checkout or an unpacked archive of the branch" },
+		{ .name = "drill",
+		  .flag = &o.drill,
+		  .help = "restore into scratch and compare, too" },
+		{ .name = "scratch",
+		  .text = &o.scratch,
+		  .arg = "DIR",
+		  .env = "DBSTOW_SCRATCH",
+		  .help = "folder for the drill's database" },
+		{ .name = NULL },
+	};
+	json_t *results;
+	const char *what;
+	int rc;
+
+	rc = cmd_parse(c, options, argc, argv, &what, 0, 1, err);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if ((what != NULL) + o.all + (o.from != NULL) > 1)
+		return error_set(err, ERROR_USAGE,
+				 "give one of SNAP, --all and --from");
+	results = json_array();
+	rc = o.from ? verify_folder(c, &o, results, err)
+		    : verify_branch(c, &o, what, results, err);
+	/* A failure's JSON is the error that main prints. */
+	if (c->json && (rc == 0 || o.all))
+		json_print(json_pack("{s:O}", "results", results));
+	json_decref(results);
+	return rc;
+}

@@ -1,0 +1,304 @@
+/* proof.c - restore, export again, compare */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "cmd/cmd.h"
+#include "cmd/proof.h"
+#include "export/export.h"
+#include "restore/restore.h"
+#include "snapshot/catalog.h"
+#include "snapshot/chunks.h"
+#include "snapshot/manifest.h"
+#include "snapshot/row.h"
+#include "snapshot/text.h"
+
+struct build_tick {
+	struct restore_progress base;
+	struct cmd_progress shown;
+};
+
+static int tick_build(struct restore_progress *p, const char *table,
+		      uint64_t rows)
+{
+	return cmd_progress_tick(&((struct build_tick *)p)->shown, table, rows);
+}
+
+struct scan_tick {
+	struct export_progress base;
+	struct cmd_progress shown;
+};
+
+static int tick_scan(struct export_progress *p, const char *table,
+		     uint64_t rows)
+{
+	return cmd_progress_tick(&((struct scan_tick *)p)->shown, table, rows);
+}
+
+static uint64_t all_rows(const struct catalog *c)
+{
+	uint64_t rows = 0;
+
+	for (size_t i = 0; i < c->table_count; i++)
+		rows += c->tables[i].rows;
+	return rows;
+}
+
+/** One try: build the file, and export it again into a hash. */
+static int build_and_scan(const struct cmd *cmd, struct source *s,
+			  const struct catalog *c, const char *path,
+			  const struct proof_options *o,
+			  struct restore_build *how, struct proof *out,
+			  struct catalog **again, struct object_id *content,
+			  struct error *err)
+{
+	struct build_tick built = { .base.tick = tick_build };
+	struct scan_tick scanned = { .base.tick = tick_scan };
+	struct restore_report report = { NULL, 0 };
+	struct database_options open = { .scratch = o->scratch };
+	struct database *db = NULL;
+	struct sink *hash = NULL;
+	int rc = -1;
+
+	how->progress = &built.base;
+	cmd_progress_begin(&built.shown, cmd, o->what, all_rows(c));
+	rc = restore_build(s, c, path, how, &report, err);
+	cmd_progress_end(&built.shown);
+	if (rc < 0)
+		goto done;
+	free(out->stand_ins);
+	out->stand_ins = report.stand_ins;
+	report.stand_ins = NULL;
+
+	rc = -1;
+	cmd_progress_begin(&scanned.shown, cmd, "compare", all_rows(c));
+	if (hash_sink_new(&hash, err) < 0 ||
+	    database_open(&db, path, &open, err) < 0 ||
+	    database_begin(db, err) < 0 ||
+	    database_catalog(db, again, err) < 0 ||
+	    export_data(db, *again, hash, &scanned.base, content, err) < 0)
+		goto done;
+	database_check_release(&out->check);
+	rc = database_check(db, &out->check, err);
+done:
+	cmd_progress_end(&scanned.shown);
+	database_close(db);
+	hash_sink_free(hash);
+	restore_report_release(&report);
+	return rc;
+}
+
+static int same_rows(const struct table *a, const struct table *b)
+{
+	return a->rows == b->rows && !memcmp(a->sha256, b->sha256, 32);
+}
+
+/** Where a table begins to differ: its row, for people. */
+static int name_first_difference(struct source *s, const struct table *t,
+				 const char *path, struct error *err)
+{
+	struct database_options open = { .allow_empty = 1 };
+	struct buffer mine = BUFFER_INIT, shown = BUFFER_INIT;
+	struct chunk_reader *want = NULL;
+	struct row_shape *shape = NULL;
+	struct database *db = NULL;
+	struct scan *have = NULL;
+	struct value *values = NULL, *theirs = NULL;
+	struct error quiet = ERROR_INIT;
+	uint64_t row = 0;
+	int64_t rowid = 0, want_rowid = 0;
+
+	if (row_shape_new(&shape, t, &quiet) < 0)
+		goto done;
+	values = calloc(row_shape_values(shape) + 1, sizeof(*values));
+	theirs = calloc(row_shape_values(shape) + 1, sizeof(*theirs));
+	if (!values || !theirs || database_open(&db, path, &open, &quiet) < 0 ||
+	    database_begin(db, &quiet) < 0 ||
+	    database_scan(db, t, &have, &quiet) < 0 ||
+	    chunk_reader_new(&want, t, s, &quiet) < 0)
+		goto done;
+	for (;;) {
+		int a = chunk_reader_next(want, &want_rowid, theirs, &quiet);
+		int b = scan_next(have, &rowid, values, &quiet);
+		const char *line;
+		size_t size;
+
+		if (a != 1 || b != 1)
+			break;
+		row++;
+		line = chunk_reader_line(want, &size);
+		buffer_clear(&mine);
+		if (row_encode(&mine, shape, rowid, values, NULL, &quiet) < 0)
+			break;
+		if (mine.size != size + 1 || memcmp(mine.data, line, size)) {
+			text_display(&shown, line, size, 200);
+			break;
+		}
+	}
+done:
+	error_set(err, ERROR_DAMAGE,
+		  "table '%s', row %llu differs after restoring: %s", t->name,
+		  (unsigned long long)row,
+		  shown.size ? buffer_cstr(&shown) : "(row missing)");
+	scan_free(have);
+	database_close(db);
+	chunk_reader_free(want);
+	row_shape_free(shape);
+	buffer_release(&mine);
+	buffer_release(&shown);
+	free(values);
+	free(theirs);
+	return -1;
+}
+
+/** Add the tables whose rows came back different to the bare ones.
+ *  @return how many are new, or -1 */
+static int mark_changed(const struct catalog *want, const struct catalog *have,
+			struct restore_build *how, const char **bare,
+			const struct table **first, struct error *err)
+{
+	int added = 0;
+
+	for (size_t i = 0; i < want->table_count; i++) {
+		const struct table *t = &want->tables[i];
+		const struct table *got = catalog_table(have, t->name);
+		size_t k;
+
+		if (got && same_rows(t, got))
+			continue;
+		for (k = 0; k < how->bare_count; k++) {
+			if (!strcmp(bare[k], t->name))
+				break;
+		}
+		if (!*first)
+			*first = t;
+		if (k < how->bare_count)
+			continue;
+		bare[how->bare_count++] = t->name;
+		added++;
+	}
+	(void)err;
+	return added;
+}
+
+static int is_sound(const struct proof *p, struct error *err)
+{
+	if (!p->check.problem_count)
+		return 0;
+	return error_set(err, ERROR_DAMAGE,
+			 "the restored database is not sound: %s",
+			 p->check.problems[0]);
+}
+
+int proof_build(const struct cmd *cmd, struct source *s,
+		const struct catalog *c, const struct object_id *content,
+		const char *path, const struct proof_options *o,
+		struct proof *out, struct error *err)
+{
+	const char **bare = calloc(c->table_count + 1, sizeof(*bare));
+	struct restore_build how = { .stand_ins = o->stand_ins, .bare = bare };
+	struct catalog *again = NULL;
+	int rc = -1;
+
+	if (!bare)
+		return error_nomem(err);
+	/*
+	 * A column's type can change a value on its way in ('12' stored as
+	 * text in an INTEGER column).  Such tables show as different rows; they
+	 * are built again without types, and compared again.
+	 */
+	for (;;) {
+		const struct table *first = NULL;
+		struct object_id got;
+		int added;
+
+		catalog_free(again);
+		again = NULL;
+		if (build_and_scan(cmd, s, c, path, o, &how, out, &again, &got,
+				   err) < 0)
+			break;
+		added = mark_changed(c, again, &how, bare, &first, err);
+		if (added > 0) {
+			unlink(path);
+			continue;
+		}
+		if (first) {
+			name_first_difference(s, first, path, err);
+			break;
+		}
+		if (memcmp(&got, content, sizeof(got)) && !out->stand_ins) {
+			error_set(err, ERROR_DAMAGE,
+				  "all rows came back, but schema or settings "
+				  "differ after restoring");
+			break;
+		}
+		rc = is_sound(out, err);
+		break;
+	}
+	if (rc < 0)
+		unlink(path);
+	catalog_free(again);
+	free(bare);
+	return rc;
+}
+
+void proof_release(struct proof *p)
+{
+	free(p->stand_ins);
+	p->stand_ins = NULL;
+	database_check_release(&p->check);
+}
+
+int proof_open(struct source *s, struct catalog **c, struct object_id *content,
+	       struct error *err)
+{
+	struct snapshot_info info = { 0 };
+
+	if (manifest_read(c, s, err) < 0)
+		return -1;
+	if (snapshot_info_read(&info, s, err) < 0) {
+		catalog_free(*c);
+		*c = NULL;
+		return -1;
+	}
+	snapshot_info_apply(&info, *c);
+	*content = info.content;
+	snapshot_info_release(&info);
+	return 0;
+}
+
+int proof_intact(struct source *s, const struct object_id *content,
+		 struct error *err)
+{
+	char want[OBJECT_HEX_SIZE], have[OBJECT_HEX_SIZE];
+	struct object_id id;
+
+	if (source_tree_id(s, "data", &id, err) < 0)
+		return -1;
+	if (!memcmp(&id, content, sizeof(id)))
+		return 0;
+	object_hex(want, content);
+	object_hex(have, &id);
+	return error_set(err, ERROR_DAMAGE,
+			 "%s: the files of data/ give content id %.12s, but "
+			 "snapshot.json says %.12s; a file was changed, added "
+			 "or left out, or git changed line endings",
+			 s->label, have, want);
+}
+
+void proof_note_orphans(const struct cmd *cmd,
+			const struct database_check *check)
+{
+	for (size_t i = 0; i < check->orphan_count; i++) {
+		const struct orphan *o = &check->orphans[i];
+		char count[CMD_NUMBER_SIZE * 2];
+
+		cmd_note(cmd,
+			 "note: %s of '%s' point to no row of '%s'; the source "
+			 "has it so, and so has the restored database",
+			 cmd_count(count, o->rows, "row"), o->table, o->parent);
+	}
+}

@@ -1,0 +1,207 @@
+/* snapshots.c - finding, listing and printing snapshots */
+
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "cmd/cmd.h"
+#include "cmd/snapshots.h"
+#include "gitstore/gitstore.h"
+#include "snapshot/text.h"
+
+void snapshot_choice_release(struct snapshot_choice *choice)
+{
+	history_free(choice->history);
+	gitstore_free(choice->store);
+	memset(choice, 0, sizeof(*choice));
+}
+
+const struct snapshot *snapshot_chosen(const struct snapshot_choice *choice)
+{
+	return &choice->history->snapshots[choice->at];
+}
+
+/** `what` is no snapshot of the branch; perhaps it is a ref or a commit. */
+static int choose_elsewhere(struct snapshot_choice *out, const char *what,
+			    const struct error *first, struct error *err)
+{
+	struct error second = ERROR_INIT;
+	struct history *h = NULL;
+
+	if (gitstore_history_at(out->store, what, &h, &second) < 0 ||
+	    !h->count) {
+		history_free(h);
+		return error_set(err,
+				 second.code == ERROR_DAMAGE ? second.code
+							     : first->code,
+				 "%s",
+				 second.code == ERROR_DAMAGE ? second.message
+							     : first->message);
+	}
+	history_free(out->history);
+	out->history = h;
+	out->at = 0;
+	return 0;
+}
+
+int snapshot_choose(const struct cmd *c, const char *what,
+		    struct snapshot_choice *out, struct error *err)
+{
+	struct error first = ERROR_INIT;
+	char *note = NULL;
+	int rc = -1;
+
+	memset(out, 0, sizeof(*out));
+	if (cmd_open_store(c, &out->store, err) < 0)
+		goto done;
+	if (gitstore_history(out->store, 1, &out->history, &note, &first) < 0) {
+		/* An unreadable branch must not hide a commit that is fine. */
+		if (!what) {
+			error_set(err, first.code, "%s", first.message);
+			goto done;
+		}
+		rc = choose_elsewhere(out, what, &first, err);
+		goto done;
+	}
+	if (note)
+		cmd_note(c, "note: %s", note);
+	if (!history_find(out->history, what ? what : "latest", &out->at,
+			  &first))
+		rc = 0;
+	else if (what)
+		rc = choose_elsewhere(out, what, &first, err);
+	else
+		error_set(err, first.code, "%s", first.message);
+done:
+	free(note);
+	if (rc < 0)
+		snapshot_choice_release(out);
+	return rc;
+}
+
+int snapshot_source(struct gitstore *g, const struct snapshot *s,
+		    struct source **out, struct error *err)
+{
+	char id[OBJECT_HEX_SIZE];
+
+	object_hex(id, &s->id);
+	if (s->absent)
+		return error_set(err, ERROR_FAILED,
+				 "snapshot %.8s is not in this repository (a "
+				 "shallow clone?); get it with: git fetch "
+				 "origin %s",
+				 id, id);
+	return gitstore_source(g, &s->id, out, err);
+}
+
+static const char *drill_word(const struct snapshot *s)
+{
+	if (s->drill && !strcmp(s->drill, "ok"))
+		return "ok";
+	return s->absent ? "?" : "none";
+}
+
+static void print_row(const struct snapshot *s, int64_t now, FILE *out)
+{
+	char id[OBJECT_HEX_SIZE], when[CLOCK_TEXT_SIZE], age[CLOCK_TEXT_SIZE];
+	char rows[CMD_NUMBER_SIZE], bytes[CMD_NUMBER_SIZE];
+	struct buffer text = BUFFER_INIT;
+
+	object_hex(id, &s->id);
+	if (s->absent) {
+		fprintf(out, "%.8s  (not in this repository)\n", id);
+		return;
+	}
+	clock_text(when, s->created_at_s);
+	clock_age(age, now - s->created_at_s);
+	if (s->name) {
+		text_display(&text, s->name, strlen(s->name), 60);
+		buffer_byte(&text, ' ');
+	}
+	if (s->pinned)
+		buffer_str(&text, "(pinned) ");
+	if (s->description)
+		text_display(&text, s->description, strlen(s->description), 60);
+	while (text.size && text.data[text.size - 1] == ' ')
+		text.size--;
+	fprintf(out, "%.8s  %8s  %s  %12s  %8s  %-5s", id, age, when,
+		cmd_number(rows, s->rows), cmd_bytes(bytes, s->bytes),
+		drill_word(s));
+	fprintf(out, "%s%s\n", text.size ? "  " : "",
+		text.size ? buffer_cstr(&text) : "");
+	buffer_release(&text);
+}
+
+void snapshot_print_table(const struct history *h, FILE *out)
+{
+	char count[CMD_NUMBER_SIZE * 2], checked[CLOCK_TEXT_SIZE];
+	int64_t now = clock_now();
+	size_t proven = 0;
+
+	if (!h->count) {
+		fputs("no snapshots\n", out);
+		return;
+	}
+	fprintf(out, "%-8s  %8s  %-20s  %12s  %8s  %-5s  %s\n", "ID", "AGE",
+		"DATE", "ROWS", "SIZE", "DRILL", "NAME, DESCRIPTION");
+	for (size_t i = 0; i < h->count; i++) {
+		print_row(&h->snapshots[i], now, out);
+		proven += !strcmp(drill_word(&h->snapshots[i]), "ok");
+	}
+	fprintf(out, "%s of '%s', %zu proven restorable",
+		cmd_count(count, h->count, "snapshot"),
+		h->source ? h->source : "?", proven);
+	if (h->keep)
+		fprintf(out, ", keeping %u", h->keep);
+	if (h->checked_at_s) {
+		clock_text(checked, h->checked_at_s);
+		fprintf(out, ", found unchanged %s", checked);
+	}
+	fputc('\n', out);
+}
+
+json_t *json_text(const char *text)
+{
+	struct buffer shown = BUFFER_INIT;
+	json_t *o;
+
+	if (!text)
+		return json_null();
+	o = json_string(text);
+	if (o)
+		return o;
+	text_display(&shown, text, strlen(text), 4096);
+	o = json_string(buffer_cstr(&shown));
+	buffer_release(&shown);
+	return o ? o : json_null();
+}
+
+json_t *snapshot_json(const struct snapshot *s)
+{
+	char id[OBJECT_HEX_SIZE], content[OBJECT_HEX_SIZE];
+	char when[CLOCK_TEXT_SIZE];
+
+	object_hex(id, &s->id);
+	if (s->absent)
+		return json_pack("{s:s, s:b}", "id", id, "absent", 1);
+	object_hex(content, &s->content);
+	clock_iso(when, s->created_at_s);
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, "
+		"s:I, s:I, s:b, s:b}",
+		"id", id, "content", content, "created_at", when, "source",
+		json_text(s->source), "name", json_text(s->name), "kind",
+		json_text(s->kind), "description", json_text(s->description),
+		"drill", json_text(s->drill), "schema_revision",
+		json_text(s->schema_revision), "tables", (json_int_t)s->tables,
+		"rows", (json_int_t)s->rows, "bytes", (json_int_t)s->bytes,
+		"pinned", s->pinned, "absent", 0);
+}
+
+void json_print(json_t *o)
+{
+	json_dumpf(o, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(o);
+}

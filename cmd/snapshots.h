@@ -1,0 +1,50 @@
+/*
+ * snapshots.h - how commands find, list and print snapshots
+ */
+#ifndef CMD_SNAPSHOTS_H
+#define CMD_SNAPSHOTS_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct cmd;
+struct error;
+struct gitstore;
+struct history;
+struct snapshot;
+struct source;
+
+/** A snapshot in the repository, as commands name it. */
+struct snapshot_choice {
+	struct gitstore *store;
+	struct history *history;
+	size_t at; /* in the history */
+};
+
+/**
+ * Open the store and find `what` (NULL: "latest"): in the history of the newer
+ * of local and remote-tracking branch, else as any ref or commit.
+ */
+int snapshot_choose(const struct cmd *c, const char *what,
+		    struct snapshot_choice *out, struct error *err);
+void snapshot_choice_release(struct snapshot_choice *choice);
+const struct snapshot *snapshot_chosen(const struct snapshot_choice *choice);
+
+/** Its files; an absent one (shallow clone) says how to get it. */
+int snapshot_source(struct gitstore *g, const struct snapshot *s,
+		    struct source **out, struct error *err);
+
+/** The table of `dbstow list`. */
+void snapshot_print_table(const struct history *h, FILE *out);
+
+/** One snapshot as JSON; new reference. */
+json_t *snapshot_json(const struct snapshot *s);
+
+/** Text that may not be UTF-8 as JSON: such bytes are shown as \xHH. */
+json_t *json_text(const char *text);
+
+/** Print and free. */
+void json_print(json_t *o);
+
+#endif /* CMD_SNAPSHOTS_H */

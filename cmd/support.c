@@ -1,0 +1,217 @@
+/* support.c - what commands share: the store, notes, numbers, progress */
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cmd/cmd.h"
+#include "gitstore/gitstore.h"
+
+int cmd_open_store(const struct cmd *c, struct gitstore **out,
+		   struct error *err)
+{
+	struct gitstore_options o = { .path = c->repo, .branch = c->branch };
+	char *branch = NULL;
+	int rc;
+
+	if (gitstore_open(out, &o, err) < 0)
+		return -1;
+	if (c->branch)
+		return 0;
+	branch = gitstore_config(*out, "dbstow.branch");
+	if (!branch || !*branch) {
+		free(branch);
+		return 0;
+	}
+	gitstore_free(*out);
+	*out = NULL;
+	o.branch = branch;
+	rc = gitstore_open(out, &o, err);
+	free(branch);
+	return rc;
+}
+
+/* Where a progress line stands on the terminal, a note has to clear it. */
+static int line_open;
+
+static void clear_line(void)
+{
+	if (line_open)
+		fputs("\r\033[K", stderr);
+	line_open = 0;
+}
+
+void cmd_note(const struct cmd *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->quiet)
+		return;
+	clear_line();
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void cmd_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	clear_line();
+	fputs("dbstow: attention: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+const char *cmd_number(char out[CMD_NUMBER_SIZE], uint64_t n)
+{
+	char digits[CMD_NUMBER_SIZE];
+	size_t len = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	size_t at = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			out[at++] = ',';
+		out[at++] = digits[i];
+	}
+	out[at] = '\0';
+	return out;
+}
+
+const char *cmd_bytes(char out[CMD_NUMBER_SIZE], uint64_t bytes)
+{
+	static const char *const units[] = { "bytes", "kB", "MB", "GB", "TB" };
+	double n = (double)bytes;
+	size_t unit = 0;
+
+	while (n >= 999.5 && unit < 4) {
+		n /= 1000;
+		unit++;
+	}
+	snprintf(out, CMD_NUMBER_SIZE, n < 10 && unit ? "%.1f %s" : "%.0f %s",
+		 n, units[unit]);
+	return out;
+}
+
+const char *cmd_count(char out[CMD_NUMBER_SIZE * 2], uint64_t n,
+		      const char *what)
+{
+	char number[CMD_NUMBER_SIZE];
+
+	snprintf(out, CMD_NUMBER_SIZE * 2, "%s %s%s", cmd_number(number, n),
+		 what, n == 1 ? "" : "s");
+	return out;
+}
+
+int cmd_confirm(const char *question, const char *expected)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+	int yes;
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return 0;
+	fprintf(stderr, "%s ", question);
+	fflush(stderr);
+	len = getline(&line, &size, stdin);
+	if (len > 0 && line[len - 1] == '\n')
+		line[len - 1] = '\0';
+	yes = len > 0 && !strcmp(line, expected);
+	free(line);
+	return yes;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+void cmd_catch_signals(void)
+{
+	/*
+	 * SA_RESETHAND: the first signal asks for an orderly end, the second
+	 * one ends the process where it is.  Both are safe; the first is tidy.
+	 */
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = (int)SA_RESETHAND };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+int cmd_interrupted(void)
+{
+	return interrupted;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void cmd_progress_begin(struct cmd_progress *p, const struct cmd *c,
+			const char *what, uint64_t total)
+{
+	p->cmd = c;
+	p->what = what;
+	p->total = total;
+	p->done_before = 0;
+	p->started_ms = p->shown_ms = now_ms();
+	p->shown = 0;
+}
+
+static void show(struct cmd_progress *p, const char *table, uint64_t rows,
+		 int64_t now)
+{
+	char number[CMD_NUMBER_SIZE], rate[CMD_NUMBER_SIZE], left[48] = "";
+	double seconds = (double)(now - p->started_ms) / 1000;
+	double per_second = seconds > 0 ? (double)rows / seconds : 0;
+
+	if (p->total > rows && per_second > 0)
+		snprintf(left, sizeof(left), ", %.0f s left",
+			 (double)(p->total - rows) / per_second);
+	fprintf(stderr, "\r\033[K%s: %s rows, %s/s%s  %.40s", p->what,
+		cmd_number(number, rows),
+		cmd_number(rate, (uint64_t)per_second), left, table);
+	fflush(stderr);
+	line_open = 1;
+}
+
+int cmd_progress_tick(struct cmd_progress *p, const char *table, uint64_t rows)
+{
+	int64_t now;
+
+	if (interrupted)
+		return 1;
+	if (p->cmd->quiet || !isatty(STDERR_FILENO))
+		return 0;
+	now = now_ms();
+	if (now - p->shown_ms >= 200) {
+		p->shown_ms = now;
+		show(p, table, rows, now);
+	}
+	return 0;
+}
+
+void cmd_progress_end(struct cmd_progress *p)
+{
+	(void)p;
+	clear_line();
+}
