@@ -1,0 +1,404 @@
+/*
+ * sorter.c - lines sorted bytewise, in bounded memory
+ *
+ * Lines are collected until they fill a run, a run is sorted and written to a
+ * file without a name, runs are merged, at most MERGE_RUNS at once.  What fits
+ * into one run never touches the disk.  In the file each line stands behind
+ * its size, as a uint64_t of this machine: nobody else reads it.
+ */
+#include "export/export_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+/* Few, because each run being merged holds a line, and lines may be long. */
+#define MERGE_RUNS   16
+#define CURSOR_BYTES ((size_t)256 << 10)
+
+struct piece {
+	size_t at; /* in `lines` */
+	size_t size;
+};
+
+/* A sorted run in the file. */
+struct run {
+	off_t at, end;
+};
+
+/* A run being read. */
+struct cursor {
+	struct run rest; /* not yet in `bytes` */
+	struct buffer bytes;
+	size_t used; /* of `bytes`, up to and with the current line */
+	const char *line;
+	size_t size;
+};
+
+struct sorter {
+	size_t run_bytes;
+	struct buffer lines;
+	struct piece *pieces;
+	size_t count, capacity;
+	size_t next; /* piece, when all fitted into memory */
+
+	int fd; /* -1 while nothing was written */
+	off_t file_end;
+	struct buffer out; /* on its way to the file */
+	struct run *runs;
+	size_t first_run, run_count, run_capacity;
+
+	/* The merge: a heap of cursors, the smallest line in front. */
+	struct cursor cursors[MERGE_RUNS];
+	struct cursor *heap[MERGE_RUNS];
+	size_t heap_count;
+	int handed_out; /* the front's line was: go on behind it */
+};
+
+int sorter_new(struct sorter **out, size_t run_bytes, struct error *err)
+{
+	struct sorter *s = calloc(1, sizeof(*s));
+
+	*out = NULL;
+	if (!s)
+		return error_nomem(err);
+	s->run_bytes = run_bytes;
+	s->fd = -1;
+	*out = s;
+	return 0;
+}
+
+void sorter_free(struct sorter *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < MERGE_RUNS; i++)
+		buffer_release(&s->cursors[i].bytes);
+	if (s->fd >= 0)
+		close(s->fd);
+	buffer_release(&s->lines);
+	buffer_release(&s->out);
+	free(s->pieces);
+	free(s->runs);
+	free(s);
+}
+
+static int compare_bytes(const char *a, size_t a_size, const char *b,
+			 size_t b_size)
+{
+	size_t shorter = a_size < b_size ? a_size : b_size;
+	int order = shorter ? memcmp(a, b, shorter) : 0;
+
+	if (order)
+		return order;
+	return (a_size > b_size) - (a_size < b_size);
+}
+
+static int compare_pieces(const void *a, const void *b, void *lines)
+{
+	const struct piece *x = a, *y = b;
+	const char *base = lines;
+
+	return compare_bytes(base + x->at, x->size, base + y->at, y->size);
+}
+
+static void sort_pieces(struct sorter *s)
+{
+	if (s->count > 1)
+		qsort_r(s->pieces, s->count, sizeof(*s->pieces), compare_pieces,
+			s->lines.data);
+}
+
+/* ---- the file ---- */
+
+static int open_file(struct sorter *s, struct error *err)
+{
+	const char *folder = getenv("TMPDIR");
+	struct buffer path = BUFFER_INIT;
+	char *name;
+
+	if (s->fd >= 0)
+		return 0;
+	buffer_str(&path, folder && *folder ? folder : "/tmp");
+	buffer_str(&path, "/dbstow-sort.XXXXXX");
+	name = buffer_detach(&path);
+	if (!name)
+		return error_nomem(err);
+	s->fd = mkostemp(name, O_CLOEXEC);
+	if (s->fd < 0)
+		error_errno(err, ERROR_FAILED,
+			    "cannot create a file for sorting, '%s'", name);
+	else
+		unlink(name); /* no name: nothing is left when we are killed */
+	free(name);
+	return s->fd < 0 ? -1 : 0;
+}
+
+static int flush(struct sorter *s, struct error *err)
+{
+	size_t done = 0;
+
+	if (buffer_failed(&s->out))
+		return error_nomem(err);
+	while (done < s->out.size) {
+		ssize_t n = pwrite(s->fd, s->out.data + done,
+				   s->out.size - done, s->file_end);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, ERROR_FAILED,
+					   "cannot write a file for sorting");
+		done += (size_t)n;
+		s->file_end += n;
+	}
+	buffer_clear(&s->out);
+	return 0;
+}
+
+static int write_line(struct sorter *s, const char *line, size_t size,
+		      struct error *err)
+{
+	uint64_t prefix = size;
+
+	buffer_add(&s->out, &prefix, sizeof(prefix));
+	buffer_add(&s->out, line, size);
+	return s->out.size >= CURSOR_BYTES ? flush(s, err) : 0;
+}
+
+static int begin_run(struct sorter *s, struct error *err)
+{
+	if (open_file(s, err) < 0)
+		return -1;
+	if (s->run_count == s->run_capacity) {
+		size_t capacity = s->run_capacity ? s->run_capacity * 2 : 64;
+		struct run *runs =
+			reallocarray(s->runs, capacity, sizeof(*runs));
+
+		if (!runs)
+			return error_nomem(err);
+		s->runs = runs;
+		s->run_capacity = capacity;
+	}
+	s->runs[s->run_count].at = s->file_end;
+	return 0;
+}
+
+static int end_run(struct sorter *s, struct error *err)
+{
+	if (flush(s, err) < 0)
+		return -1;
+	s->runs[s->run_count++].end = s->file_end;
+	return 0;
+}
+
+/* Write what is in memory as a sorted run. */
+static int spill(struct sorter *s, struct error *err)
+{
+	if (begin_run(s, err) < 0)
+		return -1;
+	sort_pieces(s);
+	for (size_t i = 0; i < s->count; i++) {
+		if (write_line(s, s->lines.data + s->pieces[i].at,
+			       s->pieces[i].size, err) < 0)
+			return -1;
+	}
+	s->count = 0;
+	buffer_clear(&s->lines);
+	return end_run(s, err);
+}
+
+int sorter_add(struct sorter *s, const char *line, size_t size,
+	       struct error *err)
+{
+	if (s->count == s->capacity) {
+		size_t capacity = s->capacity ? s->capacity * 2 : 256;
+		struct piece *pieces =
+			reallocarray(s->pieces, capacity, sizeof(*pieces));
+
+		if (!pieces)
+			return error_nomem(err);
+		s->pieces = pieces;
+		s->capacity = capacity;
+	}
+	s->pieces[s->count].at = s->lines.size;
+	s->pieces[s->count].size = size;
+	buffer_add(&s->lines, line, size);
+	if (buffer_failed(&s->lines))
+		return error_nomem(err);
+	s->count++;
+	if (s->lines.size + s->count * sizeof(*s->pieces) < s->run_bytes)
+		return 0;
+	return spill(s, err);
+}
+
+/* ---- the merge ---- */
+
+/* Have `need` bytes behind `used`. */
+static int cursor_need(struct sorter *s, struct cursor *c, size_t need,
+		       struct error *err)
+{
+	size_t have = c->bytes.size - c->used, want;
+
+	if (have >= need)
+		return 0;
+	if (c->used)
+		memmove(c->bytes.data, c->bytes.data + c->used, have);
+	c->bytes.size = have;
+	c->used = 0;
+	want = need > CURSOR_BYTES ? need : CURSOR_BYTES;
+	if (buffer_reserve(&c->bytes, want - have) < 0)
+		return error_nomem(err);
+	while (c->bytes.size < want && c->rest.at < c->rest.end) {
+		size_t room = want - c->bytes.size;
+		off_t left = c->rest.end - c->rest.at;
+		ssize_t n = pread(s->fd, c->bytes.data + c->bytes.size,
+				  (off_t)room < left ? room : (size_t)left,
+				  c->rest.at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, ERROR_FAILED,
+					   "cannot read a file for sorting");
+		if (n == 0)
+			break;
+		c->bytes.size += (size_t)n;
+		c->rest.at += n;
+	}
+	if (c->bytes.size < need)
+		return error_set(err, ERROR_FAILED,
+				 "the file for sorting is cut short");
+	return 0;
+}
+
+/* Go to the run's next line; @return 1, or 0 at its end. */
+static int cursor_next(struct sorter *s, struct cursor *c, struct error *err)
+{
+	uint64_t size;
+
+	if (c->used == c->bytes.size && c->rest.at == c->rest.end)
+		return 0;
+	if (cursor_need(s, c, sizeof(size), err) < 0)
+		return -1;
+	memcpy(&size, c->bytes.data + c->used, sizeof(size));
+	c->used += sizeof(size);
+	if (cursor_need(s, c, size, err) < 0)
+		return -1;
+	c->line = c->bytes.data + c->used;
+	c->size = size;
+	c->used += size;
+	return 1;
+}
+
+static void sift_down(struct sorter *s, size_t at)
+{
+	for (;;) {
+		size_t least = at;
+
+		for (size_t i = 2 * at + 1;
+		     i <= 2 * at + 2 && i < s->heap_count; i++) {
+			if (compare_bytes(s->heap[i]->line, s->heap[i]->size,
+					  s->heap[least]->line,
+					  s->heap[least]->size) < 0)
+				least = i;
+		}
+		if (least == at)
+			return;
+		struct cursor *c = s->heap[at];
+		s->heap[at] = s->heap[least];
+		s->heap[least] = c;
+		at = least;
+	}
+}
+
+/* Open the next runs, at most MERGE_RUNS of them. */
+static int begin_merge(struct sorter *s, struct error *err)
+{
+	s->heap_count = 0;
+	s->handed_out = 0;
+	for (size_t i = 0; i < MERGE_RUNS && s->first_run < s->run_count; i++) {
+		struct cursor *c = &s->cursors[i];
+		int more;
+
+		buffer_clear(&c->bytes);
+		c->used = 0;
+		c->rest = s->runs[s->first_run++];
+		more = cursor_next(s, c, err);
+		if (more < 0)
+			return -1;
+		if (more)
+			s->heap[s->heap_count++] = c;
+	}
+	for (size_t i = s->heap_count / 2; i-- > 0;)
+		sift_down(s, i);
+	return 0;
+}
+
+static int merge_next(struct sorter *s, const char **line, size_t *size,
+		      struct error *err)
+{
+	if (s->handed_out) {
+		int more = cursor_next(s, s->heap[0], err);
+
+		if (more < 0)
+			return -1;
+		if (!more)
+			s->heap[0] = s->heap[--s->heap_count];
+		sift_down(s, 0);
+	}
+	s->handed_out = s->heap_count > 0;
+	if (!s->heap_count)
+		return 0;
+	*line = s->heap[0]->line;
+	*size = s->heap[0]->size;
+	return 1;
+}
+
+/* Merge the oldest runs into one at the end of the file. */
+static int merge_some(struct sorter *s, struct error *err)
+{
+	const char *line;
+	size_t size;
+	int more;
+
+	if (begin_run(s, err) < 0 || begin_merge(s, err) < 0)
+		return -1;
+	while ((more = merge_next(s, &line, &size, err)) > 0) {
+		if (write_line(s, line, size, err) < 0)
+			return -1;
+	}
+	return more < 0 ? -1 : end_run(s, err);
+}
+
+int sorter_finish(struct sorter *s, struct error *err)
+{
+	if (!s->run_count) {
+		sort_pieces(s);
+		return 0;
+	}
+	if (s->count && spill(s, err) < 0)
+		return -1;
+	buffer_release(&s->lines);
+	while (s->run_count - s->first_run > MERGE_RUNS) {
+		if (merge_some(s, err) < 0)
+			return -1;
+	}
+	return begin_merge(s, err);
+}
+
+int sorter_next(struct sorter *s, const char **line, size_t *size,
+		struct error *err)
+{
+	if (s->run_count)
+		return merge_next(s, line, size, err);
+	if (s->next == s->count)
+		return 0;
+	*line = s->lines.data + s->pieces[s->next].at;
+	*size = s->pieces[s->next].size;
+	s->next++;
+	return 1;
+}
