@@ -1,0 +1,111 @@
+"""cli.py - what the scripts in tests/cli share: running dbstow and git, and
+saying exactly what was expected when it does not come."""
+import os, re, signal, sqlite3, subprocess, sys
+
+DBSTOW = os.environ["DBSTOW"]
+TESTS = os.environ["TESTS"]
+
+
+class Result:
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+
+def run(*argv, env=None, stdin=None, timeout=300):
+    p = subprocess.run(argv, capture_output=True, timeout=timeout,
+                       env=dict(os.environ, **(env or {})),
+                       stdin=subprocess.DEVNULL if stdin is None else stdin)
+    return Result(p.returncode, p.stdout.decode("utf-8", "replace"),
+                  p.stderr.decode("utf-8", "replace"))
+
+
+def dbstow(*argv, status=0, err=None, **kw):
+    """Run dbstow; the exit status and, where given, the last line of stderr
+    must be these.  A line starting with ~ is a regular expression."""
+    r = run(DBSTOW, *argv, **kw)
+    said = r.err.strip().splitlines()[-1] if r.err.strip() else ""
+    ok = r.status == status
+    if err is not None:
+        ok = ok and (re.fullmatch(err[1:], said) if err[0] == "~" else said == err)
+    if not ok:
+        fail("dbstow %s\n  expected %s: %s\n  got      %s: %s\n%s" %
+             (" ".join(argv), status, err, r.status, said, r.err))
+    return r
+
+
+def git(*argv, repo="repo", status=0):
+    r = run("git", "-C", repo, *argv)
+    if r.status != status:
+        fail("git %s: exit %d\n%s%s" % (" ".join(argv), r.status, r.out, r.err))
+    return r.out.strip()
+
+
+def fsck(repo="repo"):
+    r = run("git", "-C", repo, "fsck", "--full", "--strict", "--no-dangling")
+    noise = [l for l in (r.out + r.err).splitlines()
+             if not re.match(r"notice: |Checking |dangling ", l)]
+    if r.status or noise:
+        fail("git fsck: exit %d\n%s" % (r.status, "\n".join(noise)))
+
+
+def sql(path, script):
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.executescript(script)
+    finally:
+        db.close()
+
+
+def query(path, text, *args):
+    db = sqlite3.connect(path, isolation_level=None, timeout=30)
+    try:
+        return db.execute(text, args).fetchall()
+    finally:
+        db.close()
+
+
+def new_repo(path="repo", *options):
+    r = run("git", "init", "-q", *options, path)
+    if r.status:
+        fail(r.err)
+
+
+def tip(repo="repo", branch="database-backups"):
+    r = run("git", "-C", repo, "rev-parse", "-q", "--verify",
+            "refs/heads/" + branch)
+    return r.out.strip() or None
+
+
+def content(repo="repo", rev="database-backups"):
+    return git("rev-parse", rev + ":data", repo=repo)
+
+
+def same(a, b):
+    """Two databases hold the same (support/compare.py says so)."""
+    r = run(sys.executable, os.path.join(TESTS, "support", "compare.py"), a, b)
+    if r.status:
+        fail("%s and %s differ:\n%s%s" % (a, b, r.out, r.err))
+
+
+def tree(path):
+    """Every file below `path` with its bytes, to see that nothing changed."""
+    found = {}
+    for folder, _, files in os.walk(path):
+        for name in files:
+            full = os.path.join(folder, name)
+            if os.path.islink(full):
+                found[full] = os.readlink(full)
+            elif os.path.isfile(full):
+                with open(full, "rb") as f:
+                    found[full] = f.read()
+    return found
+
+
+def check(condition, message):
+    if not condition:
+        fail(message)
+
+
+def fail(message):
+    print("FAILED:", message)
+    sys.exit(1)
