@@ -230,6 +230,14 @@ static int build(struct run *r, struct error *err)
 	scratch_sweep(parent, SCRATCH_PREFIX);
 	if (scratch_make(&r->folder, parent, SCRATCH_PREFIX, err) < 0)
 		goto done;
+	/* Page size can't change on the way in, so it is the target's. */
+	if (r->state == TARGET_DATABASE && !r->o->into) {
+		int wal;
+
+		if (restore_layout(r->real, &r->catalog->page_size, &wal, err) <
+		    0)
+			goto done;
+	}
 	r->built = path_join(r->folder, "restored.db");
 	o.scratch = r->folder;
 	if (!r->built) {

@@ -227,8 +227,10 @@ int cmd_verify(struct cmd *c, int argc, char **argv, struct error *err)
 	rc = o.from ? verify_folder(c, &o, results, err)
 		    : verify_branch(c, &o, what, results, err);
 	/* A failure's JSON is the error that main prints. */
-	if (c->json && (rc == 0 || o.all))
+	if (c->json && (rc == 0 || o.all)) {
 		json_print(json_pack("{s:O}", "results", results));
+		c->json = 0; /* said already */
+	}
 	json_decref(results);
 	return rc;
 }
