@@ -18,7 +18,7 @@ void base64_encode(char *out, const unsigned char *data, size_t size);
 /**
  * Decode strictly: length a multiple of 4, canonical padding bits.
  *
- * @param out   room for size / 4 * 3 bytes
+ * @param out   room for size / 4 * 3 bytes; may be `text` itself
  * @param used  receives the number of bytes written
  * @return 0, or -1 when the text is not canonical base64
  */

@@ -1,0 +1,200 @@
+/*
+ * row_encode.c - one row to one line of JSON
+ *
+ *   {"rowid":5,"id":1,"name":"x","price":9.5}     NULLs are left out
+ *   [5,1,"x",9.5,null]                            in array form
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "snapshot/catalog.h"
+#include "snapshot/real.h"
+#include "snapshot/row_internal.h"
+#include "snapshot/text.h"
+
+#define INTEGER_DIGITS 20
+
+static void put_decimal(struct buffer *out, int64_t x)
+{
+	char room[INTEGER_DIGITS + 1], *p = room + sizeof(room);
+	uint64_t size = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
+
+	do {
+		*--p = (char)('0' + size % 10);
+		size /= 10;
+	} while (size);
+	if (x < 0)
+		*--p = '-';
+	buffer_add(out, p, (size_t)(room + sizeof(room) - p));
+}
+
+static void put_integer(struct buffer *out, int64_t x)
+{
+	int big = x >= PLAIN_LIMIT || x <= -PLAIN_LIMIT;
+
+	if (big)
+		buffer_str(out, "{\"$int\":\"");
+	put_decimal(out, x);
+	if (big)
+		buffer_str(out, "\"}");
+}
+
+static int put_real(struct buffer *out, double x, struct error *err)
+{
+	if (isnan(x))
+		return error_set(err, ERROR_FAILED,
+				 "a value is not a number (NaN), which no "
+				 "database can store");
+	if (isinf(x)) {
+		buffer_str(out, x < 0 ? "{\"$real\":\"-inf\"}"
+				      : "{\"$real\":\"inf\"}");
+	} else if (!buffer_reserve(out, REAL_TEXT_SIZE)) {
+		out->size += real_format(out->data + out->size, x);
+	}
+	return 0;
+}
+
+static void put_tagged(struct buffer *out, const char *tag,
+		       const struct value *v)
+{
+	buffer_str(out, tag);
+	text_base64(out, v->data, v->size);
+	buffer_str(out, "\"}");
+}
+
+int row_put_value(struct buffer *out, const struct value *v, struct error *err)
+{
+	switch (v->class) {
+	case VALUE_NULL:
+		buffer_str(out, "null");
+		break;
+	case VALUE_INTEGER:
+		put_integer(out, v->integer);
+		break;
+	case VALUE_REAL:
+		return put_real(out, v->real, err);
+	case VALUE_TEXT:
+		if (text_is_utf8(v->data, v->size))
+			text_json_string(out, v->data, v->size);
+		else
+			put_tagged(out, "{\"$text\":\"", v);
+		break;
+	case VALUE_TEXT16:
+		put_tagged(out, "{\"$text16\":\"", v);
+		break;
+	case VALUE_BLOB:
+		put_tagged(out, "{\"$blob\":\"", v);
+		break;
+	}
+	return 0;
+}
+
+static int put_file(struct buffer *out, struct row_shape *s,
+		    const struct value *v, struct row_files *files,
+		    struct error *err)
+{
+	const char *class = v->class == VALUE_BLOB   ? "blob"
+			    : v->class == VALUE_TEXT ? "text"
+						     : "text16";
+	unsigned char digest[HASH_SHA256_SIZE];
+	char hex[2 * HASH_SHA256_SIZE + 1], path[ROW_PART_PATH_SIZE];
+	size_t parts = row_part_count(v->size), i;
+
+	hasher_reset(s->sha256);
+	hasher_add(s->sha256, v->data, v->size);
+	hasher_final(s->sha256, digest);
+	if (files->store(files, v, digest, err) < 0)
+		return -1;
+	hex_encode(hex, digest, sizeof(digest));
+	buffer_printf(out,
+		      "{\"$file\":{\"class\":\"%s\",\"bytes\":%zu,"
+		      "\"sha256\":\"%s\",\"parts\":[",
+		      class, v->size, hex);
+	for (i = 0; i < parts; i++) {
+		row_part_path(path, digest, (unsigned int)i);
+		buffer_printf(out, "%s\"%s\"", i ? "," : "", path);
+	}
+	buffer_str(out, "]}}");
+	return 0;
+}
+
+/* Put a value into the line or, when it is too big for it, into files. */
+static int put_value(struct buffer *out, struct row_shape *s,
+		     const struct value *v, size_t *inline_bytes,
+		     struct row_files *files, struct error *err)
+{
+	if (v->class >= VALUE_TEXT && files) {
+		if (v->size > VALUE_INLINE_MAX ||
+		    v->size > ROW_INLINE_MAX - *inline_bytes)
+			return put_file(out, s, v, files, err);
+		*inline_bytes += v->size;
+	}
+	return row_put_value(out, v, err);
+}
+
+static int put_object(struct buffer *out, struct row_shape *s, int64_t rowid,
+		      const struct value *values, struct row_files *files,
+		      struct error *err)
+{
+	size_t inline_bytes = 0, begin = out->size, i;
+
+	if (s->separate) {
+		buffer_add(out, s->rowid.key, s->rowid.key_size);
+		put_integer(out, rowid);
+	}
+	for (i = 0; i < s->count; i++) {
+		if (values[i].class == VALUE_NULL)
+			continue;
+		buffer_add(out, s->names[i].key, s->names[i].key_size);
+		if (put_value(out, s, &values[i], &inline_bytes, files, err) <
+		    0)
+			return -1;
+	}
+	/* Each key came with its comma: the first one's is the bracket. */
+	if (out->size == begin)
+		buffer_byte(out, '{');
+	else
+		out->data[begin] = '{';
+	buffer_byte(out, '}');
+	return 0;
+}
+
+static int put_array(struct buffer *out, struct row_shape *s, int64_t rowid,
+		     const struct value *values, struct row_files *files,
+		     struct error *err)
+{
+	size_t inline_bytes = 0, i;
+
+	buffer_byte(out, '[');
+	if (s->separate)
+		put_integer(out, rowid);
+	for (i = 0; i < s->count; i++) {
+		if (i || s->separate)
+			buffer_byte(out, ',');
+		if (put_value(out, s, &values[i], &inline_bytes, files, err) <
+		    0)
+			return -1;
+	}
+	buffer_byte(out, ']');
+	return 0;
+}
+
+int row_encode(struct buffer *out, struct row_shape *s, int64_t rowid,
+	       const struct value *values, struct row_files *files,
+	       struct error *err)
+{
+	size_t before = out->size;
+	int rc;
+
+	if (s->table->form_array)
+		rc = put_array(out, s, rowid, values, files, err);
+	else
+		rc = put_object(out, s, rowid, values, files, err);
+	buffer_byte(out, '\n');
+	if (!rc && buffer_failed(out))
+		rc = error_nomem(err);
+	if (rc < 0)
+		out->size = before;
+	return rc;
+}
