@@ -65,6 +65,9 @@ int database_scan(struct database *db, const struct table *t, struct scan **out,
  * @param rowid   receives the rowid where there is one
  * @param values  receives the columns that are not generated; borrowed until
  *                the next step
+ * Rows come in the table's order, but for ORDER_SORTED: there the caller sorts
+ * the lines.
+ *
  * @return 1 with a row, 0 at the end, -1 with an error that names table and
  *         the rowid where the scan stopped
  */
@@ -83,7 +86,7 @@ struct database_build {
 
 /**
  * Create a new database file; nothing may be there.  The catalog gives
- * encoding and layout.  Journal and synchronous are off: the caller syncs the
+ * encoding and layout, and is borrowed until database_close().  Journal and synchronous are off: the caller syncs the
  * file at the end and renames it into place.
  */
 int database_create(struct database **out, const char *path,
@@ -135,6 +138,9 @@ struct database_check {
 		uint64_t rows;
 	} * orphans; /* violated foreign keys by table and parent */
 	size_t orphan_count;
+	char **unchecked; /* tables whose foreign keys SQLite can't check: the
+			     parent has no such key, or is a view */
+	size_t unchecked_count;
 };
 
 /**

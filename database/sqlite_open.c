@@ -1,0 +1,560 @@
+/*
+ * sqlite_open.c - connections, statements, and what can be wrong with a file
+ *
+ * A database is opened READWRITE, because only then SQLite rolls a hot journal
+ * back and recovers a WAL: without that a reader gets a crashed writer's
+ * half-done pages.  Where SQLite would have to write and may not, the file is
+ * copied aside with its journals, and that copy is opened (sqlite_copy.c).
+ *
+ * The database file is never opened behind SQLite's back while it is open in
+ * this process: closing any descriptor of a file drops all POSIX locks that
+ * the process has on it.
+ */
+#include "base/error.h"
+#include "base/file.h"
+#include "database/sqlite_copy.h"
+#include "database/sqlite_internal.h"
+#include "snapshot/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#define BUSY_TIMEOUT_MS 30000
+
+struct database *database_new(const char *name)
+{
+	struct database *db = calloc(1, sizeof(*db));
+
+	if (db)
+		db->name = strdup(name);
+	if (db && !db->name) {
+		free(db);
+		db = NULL;
+	}
+	return db;
+}
+
+void database_close(struct database *db)
+{
+	if (!db)
+		return;
+	build_free(db->build);
+	/* statements are the callers': a scan that outlives its database is
+	 * a zombie until it is freed, not a crash */
+	sqlite3_close_v2(db->sql);
+	scratch_remove(db->copy);
+	names_release(&db->collations);
+	names_release(&db->functions);
+	names_release(&db->left_out);
+	names_release(&db->violated);
+	buffer_release(&db->told);
+	free(db->missing);
+	free(db->copy);
+	free(db->path);
+	free(db->name);
+	free(db);
+}
+
+static enum error_code code_of(sqlite3 *sql)
+{
+	int system = sqlite3_system_errno(sql);
+
+	switch (sqlite3_errcode(sql) & 0xff) {
+	case SQLITE_NOMEM:
+		return ERROR_NOMEM;
+	case SQLITE_FULL:
+		return ERROR_NOSPACE;
+	case SQLITE_IOERR:
+		return system == ENOSPC || system == EDQUOT ? ERROR_NOSPACE
+							    : ERROR_FAILED;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return ERROR_DAMAGE;
+	case SQLITE_INTERRUPT:
+		return ERROR_INTERRUPTED;
+	default:
+		return ERROR_FAILED;
+	}
+}
+
+int sql_error(sqlite3 *sql, struct error *err, const char *fmt, ...)
+{
+	char what[1024];
+	va_list list;
+
+	if (code_of(sql) == ERROR_NOMEM)
+		return error_nomem(err);
+	va_start(list, fmt);
+	vsnprintf(what, sizeof(what), fmt, list);
+	va_end(list);
+	return error_set(err, code_of(sql), "%s: %s", what,
+			 sqlite3_errmsg(sql));
+}
+
+int sql_run(sqlite3 *sql, const char *text, struct error *err)
+{
+	if (sqlite3_exec(sql, text, NULL, NULL, NULL) != SQLITE_OK)
+		return sql_error(sql, err, "cannot run '%s'", text);
+	return 0;
+}
+
+int sql_prepare(sqlite3 *sql, sqlite3_stmt **out, struct error *err,
+		const char *fmt, ...)
+{
+	va_list list;
+	char *text;
+	int rc = 0;
+
+	*out = NULL;
+	va_start(list, fmt);
+	text = sqlite3_vmprintf(fmt, list);
+	va_end(list);
+	if (!text)
+		return error_nomem(err);
+	if (sqlite3_prepare_v2(sql, text, -1, out, NULL) != SQLITE_OK)
+		rc = sql_error(sql, err, "cannot prepare '%.300s'", text);
+	sqlite3_free(text);
+	return rc;
+}
+
+int sql_step(sqlite3_stmt *st, struct error *err)
+{
+	switch (sqlite3_step(st)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return sql_error(sqlite3_db_handle(st), err,
+				 "cannot run '%.300s'", sqlite3_sql(st));
+	}
+}
+
+int sql_integer(sqlite3 *sql, const char *text, int64_t *out, struct error *err)
+{
+	sqlite3_stmt *st;
+	int rc = -1;
+
+	if (sql_prepare(sql, &st, err, "%s", text) < 0)
+		return -1;
+	*out = 0;
+	if (sql_step(st, err) >= 0) {
+		*out = sqlite3_column_int64(st, 0);
+		rc = 0;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+int sql_encoding(sqlite3 *sql, enum encoding *out, struct error *err)
+{
+	sqlite3_stmt *st;
+	int rc = -1;
+
+	if (sql_prepare(sql, &st, err, "PRAGMA main.encoding") < 0)
+		return -1;
+	if (sql_step(st, err) > 0) {
+		const char *name = (const char *)sqlite3_column_text(st, 0);
+
+		*out = !name || !strcmp(name, "UTF-8") ? ENCODING_UTF8
+		       : !strcmp(name, "UTF-16le")     ? ENCODING_UTF16LE
+						       : ENCODING_UTF16BE;
+		rc = 0;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+void sql_bytes(const struct database *db, sqlite3_stmt *st, int column,
+	       const char **data, size_t *size)
+{
+	/* sqlite3_column_blob() converts nothing.  Behind it the size is asked
+	 * for in the encoding that the text has, because any other would be
+	 * computed by converting, and that repairs what is ill-formed. */
+	*data = sqlite3_column_blob(st, column);
+	*size = (size_t)(db->encoding == ENCODING_UTF8
+				 ? sqlite3_column_bytes(st, column)
+				 : sqlite3_column_bytes16(st, column));
+}
+
+int sql_text(struct database *db, sqlite3_stmt *st, int column, char **out,
+	     size_t *size, struct error *err)
+{
+	struct buffer text = BUFFER_INIT;
+	const char *data;
+	size_t bytes;
+	int rc = 1;
+
+	*out = NULL;
+	if (sqlite3_column_type(st, column) != SQLITE_TEXT)
+		return 1;
+	sql_bytes(db, st, column, &data, &bytes);
+	if (db->encoding == ENCODING_UTF8) {
+		buffer_add(&text, data, bytes);
+	} else if (text_from_utf16(&text, data, bytes,
+				   db->encoding == ENCODING_UTF16BE)) {
+		goto done;
+	}
+	if (text.size && memchr(text.data, '\0', text.size))
+		goto done;
+	*size = text.size;
+	*out = buffer_detach(&text);
+	rc = *out ? 0 : error_nomem(err);
+done:
+	buffer_release(&text);
+	return rc;
+}
+
+int sql_bind_text16(struct database *db, sqlite3_stmt *st, int parameter,
+		    const char *data, size_t size, struct error *err)
+{
+	int big = db->encoding == ENCODING_UTF16BE;
+	struct buffer text = BUFFER_INIT;
+	int rc;
+
+	/* SQLite takes a leading byte order mark for its own and removes it;
+	 * with one of ours in front, the text's own stays */
+	buffer_add(&text, big ? "\xfe\xff" : "\xff\xfe", 2);
+	buffer_add(&text, data, size);
+	if (buffer_failed(&text)) {
+		buffer_release(&text);
+		return error_nomem(err);
+	}
+	rc = sqlite3_bind_text64(st, parameter, text.data, text.size,
+				 SQLITE_TRANSIENT,
+				 big ? SQLITE_UTF16BE : SQLITE_UTF16LE);
+	buffer_release(&text);
+	if (rc != SQLITE_OK)
+		return sql_error(sqlite3_db_handle(st), err,
+				 "cannot bind text");
+	return 0;
+}
+
+int sql_bind_text(struct database *db, sqlite3_stmt *st, int parameter,
+		  const char *data, size_t size, struct error *err)
+{
+	struct buffer text = BUFFER_INIT;
+	int rc;
+
+	if (db->encoding == ENCODING_UTF8) {
+		rc = sqlite3_bind_text64(st, parameter, size ? data : "", size,
+					 SQLITE_STATIC, SQLITE_UTF8);
+		if (rc != SQLITE_OK)
+			return sql_error(sqlite3_db_handle(st), err,
+					 "cannot bind text");
+		return 0;
+	}
+	if (!text_is_utf8(data, size))
+		return error_set(err, ERROR_DAMAGE,
+				 "a text for a UTF-16 database is no "
+				 "well-formed UTF-8");
+	text_to_utf16(&text, data, size, db->encoding == ENCODING_UTF16BE);
+	rc = buffer_failed(&text) ? error_nomem(err)
+				  : sql_bind_text16(db, st, parameter,
+						    text.data, text.size, err);
+	buffer_release(&text);
+	return rc;
+}
+
+/* ---- opening ---- */
+
+int connection_harden(struct database *db, sqlite3 *sql)
+{
+	static const struct {
+		int option, on;
+	} options[] = {
+		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(options) / sizeof(*options); i++)
+		sqlite3_db_config(sql, options[i].option, options[i].on, NULL);
+	sqlite3_extended_result_codes(sql, 1);
+	sqlite3_limit(sql, SQLITE_LIMIT_ATTACHED, 0);
+	/* virtual tables are carried as text and shadow tables: what the module
+	 * would say depends on the library's build */
+	if (sqlite3_drop_modules(sql, NULL) != SQLITE_OK)
+		return -1;
+	/* before the first statement: once SQLite has missed a collation it
+	 * does without that index, and a WITHOUT ROWID table can't be read */
+	return sqlite3_collation_needed(sql, db, collation_needed) == SQLITE_OK
+		       ? 0
+		       : -1;
+}
+
+static int connect_file(struct database *db, const char *path,
+			struct error *err)
+{
+	sqlite3_close_v2(db->sql);
+	db->sql = NULL;
+	free(db->path);
+	db->path = strdup(path);
+	if (!db->path)
+		return error_nomem(err);
+	/* the path is absolute, so that "file:..." and ":memory:" are files */
+	if (sqlite3_open_v2(path, &db->sql,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK)
+		return 1;
+	if (connection_harden(db, db->sql) < 0)
+		return sql_error(db->sql, err, "cannot open '%.500s'",
+				 db->name);
+	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_busy_timeout(db->sql, db->busy_timeout_ms);
+	return sql_run(db->sql,
+		       "PRAGMA query_only = ON; PRAGMA cell_size_check = ON",
+		       err);
+}
+
+int sql_file_size(sqlite3 *sql, uint64_t *size, uint64_t *pages,
+		  uint64_t *page_size)
+{
+	unsigned char header[100];
+	sqlite3_file *file = NULL;
+	sqlite3_int64 bytes;
+
+	if (sqlite3_file_control(sql, "main", SQLITE_FCNTL_FILE_POINTER,
+				 &file) != SQLITE_OK ||
+	    !file || !file->pMethods ||
+	    file->pMethods->xFileSize(file, &bytes) != SQLITE_OK ||
+	    file->pMethods->xRead(file, header, sizeof(header), 0) != SQLITE_OK)
+		return -1;
+	*size = (uint64_t)bytes;
+	*pages = (uint64_t)header[28] << 24 | (uint64_t)header[29] << 16 |
+		 (uint64_t)header[30] << 8 | header[31];
+	/* SQLite before 3.7.0 wrote no page count: then the change counter
+	 * has moved on from the one that the count was written for */
+	if (memcmp(header + 24, header + 92, 4) != 0)
+		*pages = 0;
+	*page_size = (uint64_t)header[16] << 8 | header[17];
+	if (*page_size == 1)
+		*page_size = 65536;
+	return 0;
+}
+
+/* @return -1 when the file is shorter than its header tells, else 0 */
+static int check_truncated(struct database *db, struct error *err)
+{
+	uint64_t size, pages, page_size;
+
+	if (sql_file_size(db->sql, &size, &pages, &page_size) < 0 ||
+	    size >= pages * page_size)
+		return 0;
+	return error_set(err, ERROR_DAMAGE,
+			 "'%.500s' is truncated: it has %llu bytes, its header "
+			 "tells of %llu pages of %llu bytes",
+			 db->name, (unsigned long long)size,
+			 (unsigned long long)pages,
+			 (unsigned long long)page_size);
+}
+
+static int stayed_locked(struct database *db, struct error *err)
+{
+	char time[32];
+
+	if (db->busy_timeout_ms % 1000)
+		snprintf(time, sizeof(time), "%d ms", db->busy_timeout_ms);
+	else
+		snprintf(time, sizeof(time), "%d s",
+			 db->busy_timeout_ms / 1000);
+	return error_set(err, ERROR_FAILED,
+			 "database '%.500s' stayed locked for %s; try again "
+			 "when the program that writes to it has finished",
+			 db->name, time);
+}
+
+/* The message for a first read that failed. */
+static int first_read_failed(struct database *db, struct error *err)
+{
+	switch (sqlite3_errcode(db->sql) & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_PROTOCOL:
+		return stayed_locked(db, err);
+	case SQLITE_NOTADB:
+		return error_set(err, ERROR_FAILED,
+				 "'%.500s' is not a SQLite database (or it is "
+				 "encrypted)",
+				 db->name);
+	case SQLITE_CORRUPT:
+		if (check_truncated(db, err) < 0)
+			return -1;
+		break;
+	}
+	return sql_error(db->sql, err, "cannot read database '%.500s'",
+			 db->name);
+}
+
+/* Read the schema once. */
+static int first_read(struct database *db)
+{
+	return sqlite3_exec(db->sql,
+			    "SELECT type FROM main.sqlite_schema LIMIT 1", NULL,
+			    NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : -1;
+}
+
+/* Must SQLite write to answer, and may not? */
+static int wants_to_write(sqlite3 *sql)
+{
+	switch (sqlite3_extended_errcode(sql)) {
+	case SQLITE_IOERR_SHMOPEN:
+	case SQLITE_IOERR_SHMSIZE:
+	case SQLITE_IOERR_SHMMAP:
+		return 1;
+	}
+	switch (sqlite3_errcode(sql) & 0xff) {
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return 1;
+	}
+	return 0;
+}
+
+/* @return 0; 1: it works only on a copy; -1 */
+static int try_open(struct database *db, const char *path, struct error *err)
+{
+	int rc = connect_file(db, path, err);
+
+	if (rc == 0 && first_read(db) == 0)
+		return 0;
+	if (rc < 0)
+		return -1;
+	return wants_to_write(db->sql) ? 1 : first_read_failed(db, err);
+}
+
+static int open_copy(struct database *db, const char *real,
+		     const struct database_options *options, struct error *err)
+{
+	const char *parent = options ? options->scratch : NULL;
+	char *copied = NULL;
+	int rc;
+
+	/* our locks must be gone before the file is read otherwise */
+	sqlite3_close_v2(db->sql);
+	db->sql = NULL;
+	if (copy_aside(&db->copy, &copied, db->name, real, parent, err) < 0)
+		return -1;
+	rc = try_open(db, copied, err);
+	if (rc > 0)
+		rc = sql_error(db->sql, err, "cannot open '%.500s'", db->name);
+	free(copied);
+	return rc;
+}
+
+/* The real path of a regular file. */
+static int locate(const char *name, char **real, struct error *err)
+{
+	struct stat st;
+
+	*real = realpath(name, NULL);
+	if (!*real && (errno == ENOENT || errno == ENOTDIR || !*name))
+		return error_set(err, ERROR_FAILED,
+				 "database '%.500s' does not exist", name);
+	if (!*real || stat(*real, &st) < 0)
+		return error_errno(err, ERROR_FAILED, "cannot open '%.500s'",
+				   name);
+	if (S_ISDIR(st.st_mode))
+		return error_set(err, ERROR_FAILED,
+				 "'%.500s' is a folder, not a database", name);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, ERROR_FAILED,
+				 "'%.500s' is not a regular file", name);
+	return 0;
+}
+
+static int refuse_empty(struct database *db, struct error *err)
+{
+	int64_t pages;
+
+	if (sql_integer(db->sql, "PRAGMA main.page_count", &pages, err) < 0)
+		return -1;
+	if (pages || db->allow_empty)
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "'%.500s' is a zero-byte file; if an empty database "
+			 "is meant, say --allow-empty",
+			 db->name);
+}
+
+int database_open(struct database **out, const char *target,
+		  const struct database_options *options, struct error *err)
+{
+	struct database *db;
+	char *real = NULL;
+	int rc = -1;
+
+	*out = NULL;
+	if (!strncmp(target, "sqlite:", 7))
+		target += 7;
+	db = database_new(target);
+	if (!db)
+		return error_nomem(err);
+	db->stand_ins = 1;
+	db->busy_timeout_ms = options && options->busy_timeout_ms > 0
+				      ? options->busy_timeout_ms
+				      : BUSY_TIMEOUT_MS;
+	db->allow_empty = options && options->allow_empty;
+	if (locate(target, &real, err) < 0)
+		goto done;
+	rc = try_open(db, real, err);
+	if (rc > 0)
+		rc = open_copy(db, real, options, err);
+	if (rc == 0)
+		rc = refuse_empty(db, err);
+done:
+	free(real);
+	if (rc < 0)
+		database_close(db);
+	else
+		*out = db;
+	return rc;
+}
+
+/* In WAL mode the file may be behind its header for a while, unless there is
+ * nothing in the WAL. */
+static int is_settled(struct database *db)
+{
+	struct stat st;
+	char *wal = NULL;
+	int settled = 0;
+
+	wal = malloc(strlen(db->path) + sizeof("-wal"));
+	if (wal) {
+		snprintf(wal, strlen(db->path) + sizeof("-wal"), "%s-wal",
+			 db->path);
+		settled = stat(wal, &st) < 0 || st.st_size == 0;
+	}
+	free(wal);
+	return settled;
+}
+
+int database_begin(struct database *db, struct error *err)
+{
+	if (sql_run(db->sql, "BEGIN", err) < 0)
+		return -1;
+	/* BEGIN alone takes no lock and so fixes no state */
+	if (first_read(db) < 0)
+		return first_read_failed(db, err);
+	if (is_settled(db) && check_truncated(db, err) < 0)
+		return -1;
+	return sql_encoding(db->sql, &db->encoding, err);
+}
+
+int database_size(struct database *db, uint64_t *bytes, struct error *err)
+{
+	int64_t pages, size;
+
+	if (sql_integer(db->sql, "PRAGMA main.page_count", &pages, err) < 0 ||
+	    sql_integer(db->sql, "PRAGMA main.page_size", &size, err) < 0)
+		return -1;
+	*bytes = (uint64_t)pages * (uint64_t)size;
+	return 0;
+}
