@@ -14,8 +14,8 @@
 #define SOURCE_SHOWN_BYTES 120
 
 /*
- * The source's name for the heading, in a Markdown code span: without the
- * quotes of text_display(), and without what would end the span or begin an
+ * The source's name for the heading, in a Markdown code span: without what
+ * would end the span or begin an
  * HTML tag where a page does not keep to Markdown.
  */
 static void show_source(struct buffer *out, const char *source)
@@ -25,7 +25,7 @@ static void show_source(struct buffer *out, const char *source)
 	if (!source || !*source)
 		source = "database";
 	text_display(&shown, source, strlen(source), SOURCE_SHOWN_BYTES);
-	for (size_t i = 1; i + 1 < shown.size; i++) {
+	for (size_t i = 0; i < shown.size; i++) {
 		char c = shown.data[i];
 
 		buffer_byte(out, c == '`' || c == '<' || c == '>' ? '?' : c);
