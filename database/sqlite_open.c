@@ -267,7 +267,6 @@ int connection_harden(struct database *db, sqlite3 *sql)
 	} options[] = {
 		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
 		{ SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0 },
-		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
 		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
 	};
 	size_t i;
@@ -308,7 +307,8 @@ static int connect_file(struct database *db, const char *path,
 	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_busy_timeout(db->sql, db->busy_timeout_ms);
 	return sql_run(db->sql,
-		       "PRAGMA query_only = ON; PRAGMA cell_size_check = ON",
+		       "PRAGMA query_only = ON; PRAGMA cell_size_check = ON;"
+		       "PRAGMA ignore_check_constraints = ON",
 		       err);
 }
 
