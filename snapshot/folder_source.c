@@ -116,6 +116,14 @@ static int open_path(const struct folder_source *f, const char *path,
 	return fd;
 }
 
+static int refuse_size(const struct folder_source *f, const char *path,
+		       struct error *err)
+{
+	return error_set(err, ERROR_DAMAGE,
+			 "%s: '%s' is bigger than any file of a snapshot",
+			 f->label, path);
+}
+
 static int read_all(const struct folder_source *f, int fd, const char *path,
 		    struct buffer *out, struct error *err)
 {
@@ -138,10 +146,7 @@ static int read_all(const struct folder_source *f, int fd, const char *path,
 		out->size += (size_t)got;
 		total += (size_t)got;
 		if (total > SOURCE_FILE_MAX)
-			return error_set(err, ERROR_DAMAGE,
-					 "%s: '%s' is bigger than any file of "
-					 "a snapshot",
-					 f->label, path);
+			return refuse_size(f, path, err);
 	}
 }
 
@@ -156,8 +161,9 @@ static int folder_read(struct source *s, const char *path, struct buffer *out,
 	if (fd < 0)
 		return fd == -2 ? 1 : -1;
 	/* One piece of memory for a file of the size it tells. */
-	if (st.st_size > 0 && (uint64_t)st.st_size <= SOURCE_FILE_MAX &&
-	    buffer_reserve(out, (size_t)st.st_size + READ_STEP) < 0)
+	if (st.st_size > (off_t)SOURCE_FILE_MAX)
+		rc = refuse_size(f, path, err);
+	else if (buffer_reserve(out, (size_t)st.st_size + READ_STEP) < 0)
 		rc = error_nomem(err);
 	else
 		rc = read_all(f, fd, path, out, err);
