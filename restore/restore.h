@@ -83,14 +83,26 @@ int restore_copy_aside(const char *target, char **copy, struct error *err);
 int restore_install(const char *built, const char *target, struct error *err);
 
 /**
+ * What a database that is to be replaced must keep: its page size goes into
+ * the catalog before restore_build(), because it can't be changed later
+ * without losing something (layout is no part of the content id).
+ *
+ * @param page_size  receives 0 for a zero-byte file, which has none yet
+ */
+int restore_layout(const char *target, int32_t *page_size, int *wal,
+		   struct error *err);
+
+/**
  * Put the content of the built file into the existing database `target` with
  * SQLite's backup API, in one transaction: other connections see the old or
- * the new content.  Page size and WAL mode of the target are kept (the built
- * file is rewritten to the target's page size first).
+ * the new content.  Page size and WAL mode of the target are kept: the file
+ * must have been built with the target's page size (restore_layout()), and it
+ * leaves WAL mode where the target is not in it.  A zero-byte target takes
+ * everything from the built file.
  *
- * @param busy_timeout_ms  how long to wait for other connections
- * @param note  receives a line when a layout setting differs from the
- *              snapshot's now, else NULL; the caller frees it
+ * @param busy_timeout_ms  how long to wait for other connections; 0: 30 s
+ * @param note  receives a line when journal mode, auto_vacuum or encoding
+ *              differed from the snapshot's, else NULL; the caller frees it
  */
 int restore_replace(const char *built, const char *target, int busy_timeout_ms,
 		    char **note, struct error *err);

@@ -1,0 +1,218 @@
+/*
+ * build.c - a new database file from the files of a snapshot
+ *
+ * The file is built where nobody looks, without a journal, and synced at the
+ * end.  A table whose types or constraints refuse or change a row (an old
+ * schema that was altered by hand) is built bare; as a table cannot change its
+ * mind in the middle, the file is then begun anew.
+ */
+#include "restore/restore.h"
+
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "database/database.h"
+#include "restore/restore_internal.h"
+#include "snapshot/catalog.h"
+#include "snapshot/chunks.h"
+#include "snapshot/object.h"
+
+/* Rows between two calls of the progress function. */
+#define TICK_ROWS 4096
+
+struct builder {
+	struct source *source;
+	const struct catalog *catalog;
+	const struct restore_build *how;
+	unsigned char *bare;  /* one flag a table */
+	struct value *values; /* room for the widest table's row */
+	uint64_t rows;
+};
+
+static int tick(struct builder *b, const struct table *t, uint64_t rows,
+		struct error *err)
+{
+	struct restore_progress *p = b->how->progress;
+
+	if (p && p->tick(p, t->name, rows))
+		return error_set(err, ERROR_INTERRUPTED, "interrupted");
+	return 0;
+}
+
+/* Move rows from reader to loader; @return as loader_row() */
+static int copy_rows(struct builder *b, const struct table *t,
+		     struct chunk_reader *reader, struct loader *loader,
+		     struct error *err)
+{
+	uint64_t rows = 0;
+	int64_t rowid;
+	int rc;
+
+	while ((rc = chunk_reader_next(reader, &rowid, b->values, err)) > 0) {
+		rc = loader_row(loader, rowid, b->values, err);
+		if (rc)
+			return rc;
+		rows++;
+		if (rows % TICK_ROWS == 0 && tick(b, t, rows, err) < 0)
+			return -1;
+	}
+	if (rc < 0)
+		return -1;
+	b->rows += rows;
+	return tick(b, t, rows, err);
+}
+
+static int load_table(struct builder *b, struct database *db,
+		      const struct table *t, struct error *err)
+{
+	struct chunk_reader *reader = NULL;
+	struct loader *loader = NULL;
+	int rc = -1;
+
+	if (chunk_reader_new(&reader, t, b->source, err) < 0 ||
+	    database_load(db, t, &loader, err) < 0)
+		goto done;
+	rc = copy_rows(b, t, reader, loader, err);
+done:
+	loader_free(loader);
+	chunk_reader_free(reader);
+	return rc;
+}
+
+/* @return 0; 1 when table `*refused` must be bare; -1 */
+static int fill(struct builder *b, struct database *db, size_t *refused,
+		struct error *err)
+{
+	const struct catalog *c = b->catalog;
+	int rc;
+
+	b->rows = 0;
+	for (size_t i = 0; i < c->table_count; i++) {
+		const struct table *t = &c->tables[i];
+
+		if (database_create_table(db, t, b->bare[i], err) < 0)
+			return -1;
+		rc = load_table(b, db, t, err);
+		if (rc) {
+			*refused = i;
+			return rc;
+		}
+	}
+	return database_complete(db, err);
+}
+
+static int keep_stand_ins(struct restore_report *out, const struct database *db,
+			  struct error *err)
+{
+	const char *text = database_stand_ins(db);
+
+	if (!text)
+		return 0;
+	out->stand_ins = strdup(text);
+	return out->stand_ins ? 0 : error_nomem(err);
+}
+
+/* One attempt; @return 0; 1 when one more table is in the bare set; -1 */
+static int attempt(struct builder *b, const char *path,
+		   struct restore_report *out, struct error *err)
+{
+	struct database_build how = { .stand_ins = b->how->stand_ins };
+	struct database *db = NULL;
+	size_t refused = 0;
+	int rc = -1;
+
+	if (database_create(&db, path, b->catalog, &how, err) < 0)
+		goto done;
+	rc = fill(b, db, &refused, err);
+	if (rc == 1 && b->bare[refused]) {
+		/* even the bare table refused: the error says why */
+		rc = -1;
+	} else if (rc == 1) {
+		b->bare[refused] = 1;
+		error_clear(err);
+	} else if (rc == 0) {
+		rc = keep_stand_ins(out, db, err);
+	}
+done:
+	database_close(db);
+	if (rc)
+		database_remove(path);
+	return rc;
+}
+
+static int named(const struct restore_build *how, const char *name)
+{
+	for (size_t i = 0; i < how->bare_count; i++)
+		if (!strcmp(how->bare[i], name))
+			return 1;
+	return 0;
+}
+
+static int prepare(struct builder *b, struct error *err)
+{
+	const struct catalog *c = b->catalog;
+	size_t widest = 1;
+
+	for (size_t i = 0; i < c->table_count; i++)
+		if (c->tables[i].column_count > widest)
+			widest = c->tables[i].column_count;
+	b->values = calloc(widest, sizeof *b->values);
+	b->bare = calloc(c->table_count + 1, 1);
+	if (!b->values || !b->bare)
+		return error_nomem(err);
+	for (size_t i = 0; i < c->table_count; i++)
+		b->bare[i] = (unsigned char)named(b->how, c->tables[i].name);
+	return 0;
+}
+
+static int sync_built(const char *path, struct error *err)
+{
+	if (file_sync(path, err) < 0) {
+		database_remove(path);
+		return -1;
+	}
+	return 0;
+}
+
+int restore_build(struct source *s, const struct catalog *c, const char *path,
+		  const struct restore_build *how, struct restore_report *out,
+		  struct error *err)
+{
+	static const struct restore_build defaults;
+	struct builder b = { .source = s,
+			     .catalog = c,
+			     .how = how ? how : &defaults };
+	struct error local = ERROR_INIT;
+	int rc = -1;
+
+	memset(out, 0, sizeof *out);
+	if (!err)
+		err = &local; /* attempts are told apart by it */
+	if (file_exists(path) || side_file(path)) {
+		error_set(err, ERROR_REFUSED, "'%s' is there already", path);
+		goto done;
+	}
+	if (prepare(&b, err) < 0)
+		goto done;
+	/* Each further round has one more table in the bare set, so there are
+	 * no more rounds than tables. */
+	do {
+		rc = attempt(&b, path, out, err);
+	} while (rc == 1);
+	if (rc == 0)
+		rc = sync_built(path, err);
+	out->rows = b.rows;
+done:
+	if (rc < 0)
+		restore_report_release(out);
+	free(b.values);
+	free(b.bare);
+	return rc;
+}
+
+void restore_report_release(struct restore_report *r)
+{
+	free(r->stand_ins);
+	memset(r, 0, sizeof *r);
+}

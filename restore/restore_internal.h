@@ -1,0 +1,70 @@
+/*
+ * restore_internal.h - what the files of restore/ share
+ */
+#ifndef RESTORE_RESTORE_INTERNAL_H
+#define RESTORE_RESTORE_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+/** How long to wait for a lock where the caller leaves it to us. */
+#define BUSY_TIMEOUT_MS 30000
+
+/** What lies beside a database named X: X-wal, X-journal, X-shm. */
+#define SIDE_COUNT 3
+extern const char *const side_suffixes[SIDE_COUNT];
+
+/** @return `path` with `suffix` behind it in new memory, or NULL */
+char *path_with(const char *path, const char *suffix);
+
+/** @return the first side file that lies at `path`, as its suffix, or NULL;
+ *  out of memory counts as "none", the next step will find out */
+const char *side_file(const char *path);
+
+/** Remove a database file of our own and what lies beside it. */
+void database_remove(const char *path);
+
+/* ---- sql.c: SQLite with our errors ---- */
+
+/** Open an existing database to write to, never creating one, with extended
+ *  result codes and nothing trusted.
+ *  @param modules  0: virtual tables can't be reached, only named */
+int target_open(struct sqlite3 **out, const char *path, int busy_timeout_ms,
+	     int modules, struct error *err);
+
+/**
+ * Record what SQLite said last, behind the text: "TEXT: no such table: x".
+ * A full disk, a lock and a lack of memory get their own words and codes.
+ */
+int target_failed(struct sqlite3 *db, struct error *err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** Run statements that give no rows. */
+int target_exec(struct sqlite3 *db, struct error *err, const char *sql);
+
+/** Prepare `sql`, which is freed with sqlite3_free() whatever happens; NULL
+ *  counts as out of memory.  `what` begins the message. */
+int target_prepare(struct sqlite3 *db, struct sqlite3_stmt **out, char *sql,
+		struct error *err, const char *what);
+
+/** As target_prepare(), and run it to its end. */
+int target_run(struct sqlite3 *db, char *sql, struct error *err, const char *what);
+
+/** The first column of the first row as a number; 0 without a row. */
+int sql_number(struct sqlite3 *db, int64_t *out, const char *sql,
+	       struct error *err);
+
+/** The first column of the first row as text in new memory. */
+int target_text(struct sqlite3 *db, char **out, const char *sql,
+	     struct error *err);
+
+/** Add the functions that comparing needs: dbstow_same(a, b, c, d ...) is 1
+ *  when a is b and c is d ..., bit by bit. */
+int sql_add_functions(struct sqlite3 *db, struct error *err);
+
+#endif /* RESTORE_RESTORE_INTERNAL_H */
