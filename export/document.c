@@ -32,7 +32,8 @@
  *             row's line has no bound but SQLite's.  Tables that are sorted by
  *             their lines are sorted by these lines.
  * "end"       "tables" and "rows" count them all.  A line is the canonical
- *             text of a row, as it stands in a table's file, and one newline.
+ *             text of a row, as a table's file would have it but for big
+ *             values, and one newline; white space does not count.
  *             "sha256" is over all lines of all tables in order, the "sha256"
  *             of each table over its own lines.  Where no value of a table is
  *             in a part file, that is also the digest in the snapshot's

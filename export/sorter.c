@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/file.h"
 
 /* Few, because each run being merged holds a line, and lines may be long. */
 #define MERGE_RUNS   16
@@ -117,23 +118,22 @@ static void sort_pieces(struct sorter *s)
 static int open_file(struct sorter *s, struct error *err)
 {
 	const char *folder = getenv("TMPDIR");
-	struct buffer path = BUFFER_INIT;
-	char *name;
+	char *path;
 
 	if (s->fd >= 0)
 		return 0;
-	buffer_str(&path, folder && *folder ? folder : "/tmp");
-	buffer_str(&path, "/dbstow-sort.XXXXXX");
-	name = buffer_detach(&path);
-	if (!name)
+	if (!folder || !*folder)
+		folder = "/tmp";
+	path = path_join(folder, "dbstow-sort.XXXXXX");
+	if (!path)
 		return error_nomem(err);
-	s->fd = mkostemp(name, O_CLOEXEC);
+	s->fd = mkostemp(path, O_CLOEXEC);
 	if (s->fd < 0)
 		error_errno(err, ERROR_FAILED,
-			    "cannot create a file for sorting, '%s'", name);
+			    "cannot create a file for sorting in '%s'", folder);
 	else
-		unlink(name); /* no name: nothing is left when we are killed */
-	free(name);
+		unlink(path); /* no name: nothing is left when we are killed */
+	free(path);
 	return s->fd < 0 ? -1 : 0;
 }
 

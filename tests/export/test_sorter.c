@@ -1,0 +1,201 @@
+/*
+ * test_sorter.c - lines come out in byte order, whether they fitted into memory
+ * or not
+ */
+#include "tests/export/sample.h"
+
+#include "export/export_internal.h"
+
+static struct sorter *new_sorter(size_t run_bytes)
+{
+	struct error err = ERROR_INIT;
+	struct sorter *s;
+
+	assert_int_equal(sorter_new(&s, run_bytes, &err), 0);
+	return s;
+}
+
+static void add(struct sorter *s, const char *line, size_t size)
+{
+	struct error err = ERROR_INIT;
+
+	if (sorter_add(s, line, size, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static void expect(struct sorter *s, const char *line, size_t size)
+{
+	struct error err = ERROR_INIT;
+	const char *got;
+	size_t got_size;
+
+	assert_int_equal(sorter_next(s, &got, &got_size, &err), 1);
+	assert_int_equal(got_size, size);
+	assert_memory_equal(got, line, size);
+}
+
+static void expect_end(struct sorter *s)
+{
+	struct error err = ERROR_INIT;
+	const char *got;
+	size_t size;
+
+	assert_int_equal(sorter_next(s, &got, &size, &err), 0);
+	assert_int_equal(sorter_next(s, &got, &size, &err), 0);
+}
+
+static void finish(struct sorter *s)
+{
+	struct error err = ERROR_INIT;
+
+	if (sorter_finish(s, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static void no_lines_give_no_lines(void **state)
+{
+	struct sorter *s = new_sorter(SORTER_RUN_BYTES);
+
+	(void)state;
+	finish(s);
+	expect_end(s);
+	sorter_free(s);
+	sorter_free(NULL);
+}
+
+static void lines_are_sorted_by_bytes_and_not_as_text(void **state)
+{
+	struct sorter *s = new_sorter(SORTER_RUN_BYTES);
+
+	(void)state;
+	add(s, "b\n", 2);
+	add(s, "\xff\n", 2);
+	add(s, "a\0z\n", 4);
+	add(s, "a\n", 2);
+	add(s, "B\n", 2);
+	add(s, "a\0a\n", 4);
+	finish(s);
+	expect(s, "B\n", 2);
+	expect(s, "a\0a\n", 4);
+	expect(s, "a\0z\n", 4);
+	expect(s, "a\n", 2);
+	expect(s, "b\n", 2);
+	expect(s, "\xff\n", 2);
+	expect_end(s);
+	sorter_free(s);
+}
+
+static void equal_lines_all_come_back(void **state)
+{
+	struct sorter *s = new_sorter(1); /* each line is a run */
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		add(s, i % 2 ? "x\n" : "y\n", 2);
+	finish(s);
+	for (int i = 0; i < 40; i++)
+		expect(s, i < 20 ? "x\n" : "y\n", 2);
+	expect_end(s);
+	sorter_free(s);
+}
+
+/* A permutation of 0 .. LINES - 1 as lines; every thousandth is longer than
+ * what is read from the file at once. */
+#define LINES 20000
+
+static size_t make_line(char *out, size_t number)
+{
+	size_t size = (size_t)snprintf(out, 32, "%08zu", number);
+
+	if (number % 1000 == 17) {
+		memset(out + size, 'x', 300000);
+		size += 300000;
+	}
+	out[size++] = '\n';
+	return size;
+}
+
+static void sort_many(size_t run_bytes)
+{
+	struct sorter *s = new_sorter(run_bytes);
+	char *line = malloc(400000);
+
+	assert_non_null(line);
+	for (size_t i = 0; i < LINES; i++)
+		add(s, line, make_line(line, i * 7919 % LINES));
+	finish(s);
+	for (size_t i = 0; i < LINES; i++)
+		expect(s, line, make_line(line, i));
+	expect_end(s);
+	sorter_free(s);
+	free(line);
+}
+
+static void lines_that_fit_into_memory_are_sorted(void **state)
+{
+	(void)state;
+	sort_many(SORTER_RUN_BYTES);
+}
+
+static void a_few_runs_are_merged(void **state)
+{
+	(void)state;
+	sort_many((size_t)1 << 20);
+}
+
+static void more_runs_than_can_be_merged_at_once_are_merged(void **state)
+{
+	(void)state;
+	sort_many((size_t)2 << 10);
+}
+
+static void a_sorter_that_is_left_half_way_frees_what_it_holds(void **state)
+{
+	struct sorter *s = new_sorter(8);
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		add(s, "line\n", 5);
+	sorter_free(s);
+}
+
+static void
+a_folder_for_temporary_files_that_is_not_there_is_named(void **state)
+{
+	char *before = getenv("TMPDIR") ? strdup(getenv("TMPDIR")) : NULL;
+	struct sorter *s = new_sorter(1);
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	setenv("TMPDIR", "/nowhere/at/all", 1);
+	assert_int_equal(sorter_add(s, "x\n", 2, &err), -1);
+	assert_int_equal(err.code, ERROR_FAILED);
+	assert_string_equal(err.message,
+			    "cannot create a file for sorting in "
+			    "'/nowhere/at/all': No such file or directory");
+	if (before)
+		setenv("TMPDIR", before, 1);
+	else
+		unsetenv("TMPDIR");
+	free(before);
+	sorter_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_lines_give_no_lines),
+		cmocka_unit_test(lines_are_sorted_by_bytes_and_not_as_text),
+		cmocka_unit_test(equal_lines_all_come_back),
+		cmocka_unit_test(lines_that_fit_into_memory_are_sorted),
+		cmocka_unit_test(a_few_runs_are_merged),
+		cmocka_unit_test(
+			more_runs_than_can_be_merged_at_once_are_merged),
+		cmocka_unit_test(
+			a_sorter_that_is_left_half_way_frees_what_it_holds),
+		cmocka_unit_test(
+			a_folder_for_temporary_files_that_is_not_there_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
