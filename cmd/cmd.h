@@ -81,6 +81,16 @@ void cmd_list_release(struct cmd_list *l);
 int cmd_open_store(const struct cmd *c, struct gitstore **out,
 		   struct error *err);
 
+/**
+ * The file that a database argument names: a path, "sqlite:PATH", or a URL as
+ * applications configure it ("sqlite:///relative.db", "sqlite:////absolute").
+ *
+ * @param path  borrowed from `text`
+ * @return 0, or -1 with ERROR_USAGE for another engine's URL; the message
+ *         holds the engine's name only, as such URLs carry passwords
+ */
+int cmd_database(const char *text, const char **path, struct error *err);
+
 /** A note for people on stderr, unless --quiet. */
 void cmd_note(const struct cmd *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

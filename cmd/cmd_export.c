@@ -50,14 +50,6 @@ static int tick(struct export_progress *p, const char *table, uint64_t rows)
 	return cmd_progress_tick(&((struct tick *)p)->shown, table, rows);
 }
 
-/** The database's base name, without "sqlite:". */
-static const char *default_source(const char *db)
-{
-	if (!strncmp(db, "sqlite:", 7))
-		db += 7;
-	return path_base(db);
-}
-
 static int name_is_printable(const char *name)
 {
 	for (; *name; name++) {
@@ -614,10 +606,10 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 		return error_set(err, ERROR_USAGE,
 				 "no database given; usage: dbstow export DB, "
 				 "or set DBSTOW_DB");
-	if (check_texts(&o, err) < 0)
+	if (cmd_database(o.db, &o.db, err) < 0 || check_texts(&o, err) < 0)
 		return -1;
 	if (!o.source)
-		o.source = default_source(o.db);
+		o.source = path_base(o.db);
 	rc = o.output ? document(&r, err) : snapshot_to_branch(&r, err);
 	run_release(&r);
 	return rc;

@@ -117,7 +117,9 @@ static int open_source(struct run *r, struct error *err)
 	 * A folder can have been changed by anyone: all of it is read before
 	 * anything is built.  In git every object vouches for itself.
 	 */
-	return r->o->from ? proof_intact(r->source, &r->content, err) : 0;
+	return r->o->from
+		       ? proof_intact(r->source, r->catalog, &r->content, err)
+		       : 0;
 }
 
 /* ---- the plan ---- */
@@ -525,8 +527,10 @@ int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err)
 		rc = error_set(err, ERROR_USAGE,
 			       "give one of SNAP, --at and --from");
 	o.into |= o.tables.count > 0;
-	if (rc == 0)
+	if (rc == 0 && cmd_database(o.to, &o.to, err) == 0)
 		rc = restore(&r, err);
+	else
+		rc = -1;
 	run_release(&r);
 	cmd_list_release(&o.tables);
 	return rc;

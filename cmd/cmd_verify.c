@@ -12,45 +12,11 @@
 #include "cmd/snapshots.h"
 #include "gitstore/gitstore.h"
 #include "snapshot/catalog.h"
-#include "snapshot/chunks.h"
-#include "snapshot/row.h"
 
 struct verify_options {
 	const char *from, *scratch;
 	int all, drill;
 };
-
-/** Read every row of every table: counts and hashes are checked on the way. */
-static int read_tables(struct source *s, const struct catalog *c,
-		       struct error *err)
-{
-	for (size_t i = 0; i < c->table_count; i++) {
-		struct row_shape *shape = NULL;
-		struct chunk_reader *r = NULL;
-		struct value *values = NULL;
-		int64_t rowid;
-		int rc = -1;
-
-		if (row_shape_new(&shape, &c->tables[i], err) < 0)
-			return -1;
-		values = calloc(row_shape_values(shape) + 1, sizeof(*values));
-		row_shape_free(shape);
-		if (!values)
-			return error_nomem(err);
-		if (!chunk_reader_new(&r, &c->tables[i], s, err)) {
-			do
-				rc = chunk_reader_next(r, &rowid, values, err);
-			while (rc > 0 && !cmd_interrupted());
-		}
-		chunk_reader_free(r);
-		free(values);
-		if (rc < 0)
-			return -1;
-		if (cmd_interrupted())
-			return error_set(err, ERROR_INTERRUPTED, "interrupted");
-	}
-	return 0;
-}
 
 static int drill(struct cmd *cmd, const struct verify_options *o,
 		 struct gitstore *store, struct source *s,
@@ -105,7 +71,7 @@ static int verify(struct cmd *cmd, const struct verify_options *o,
 			  s->label);
 		goto done;
 	}
-	if (read_tables(s, c, err) < 0 || proof_intact(s, &content, err) < 0)
+	if (proof_read(s, c, err) < 0 || proof_intact(s, c, &content, err) < 0)
 		goto done;
 	rc = o->drill ? drill(cmd, o, store, s, c, &content, err) : 0;
 done:

@@ -270,8 +270,38 @@ int proof_open(struct source *s, struct catalog **c, struct object_id *content,
 	return 0;
 }
 
-int proof_intact(struct source *s, const struct object_id *content,
-		 struct error *err)
+int proof_read(struct source *s, const struct catalog *c, struct error *err)
+{
+	for (size_t i = 0; i < c->table_count; i++) {
+		struct row_shape *shape = NULL;
+		struct chunk_reader *r = NULL;
+		struct value *values = NULL;
+		int64_t rowid;
+		int rc = -1;
+
+		if (row_shape_new(&shape, &c->tables[i], err) < 0)
+			return -1;
+		values = calloc(row_shape_values(shape) + 1, sizeof(*values));
+		row_shape_free(shape);
+		if (!values)
+			return error_nomem(err);
+		if (!chunk_reader_new(&r, &c->tables[i], s, err)) {
+			do
+				rc = chunk_reader_next(r, &rowid, values, err);
+			while (rc > 0 && !cmd_interrupted());
+		}
+		chunk_reader_free(r);
+		free(values);
+		if (rc < 0)
+			return -1;
+		if (cmd_interrupted())
+			return error_set(err, ERROR_INTERRUPTED, "interrupted");
+	}
+	return 0;
+}
+
+int proof_intact(struct source *s, const struct catalog *c,
+		 const struct object_id *content, struct error *err)
 {
 	char want[OBJECT_HEX_SIZE], have[OBJECT_HEX_SIZE];
 	struct object_id id;
@@ -280,12 +310,14 @@ int proof_intact(struct source *s, const struct object_id *content,
 		return -1;
 	if (!memcmp(&id, content, sizeof(id)))
 		return 0;
+	if (proof_read(s, c, err) < 0)
+		return -1;
 	object_hex(want, content);
 	object_hex(have, &id);
 	return error_set(err, ERROR_DAMAGE,
-			 "%s: the files of data/ give content id %.12s, but "
-			 "snapshot.json says %.12s; a file was changed, added "
-			 "or left out, or git changed line endings",
+			 "%s: all rows are whole, but the files of data/ give "
+			 "content id %.12s and snapshot.json says %.12s; a "
+			 "file was changed, added or left out",
 			 s->label, have, want);
 }
 

@@ -53,9 +53,15 @@ void proof_release(struct proof *p);
 int proof_open(struct source *s, struct catalog **c, struct object_id *content,
 	       struct error *err);
 
-/** Read every file of data/ and compare with the recorded content id. */
-int proof_intact(struct source *s, const struct object_id *content,
-		 struct error *err);
+/**
+ * Read every file of data/ and compare with the recorded content id.  Where
+ * they differ, the rows are read to name the file and line that is wrong.
+ */
+int proof_intact(struct source *s, const struct catalog *c,
+		 const struct object_id *content, struct error *err);
+
+/** Read every row of every table: counts and hashes are checked on the way. */
+int proof_read(struct source *s, const struct catalog *c, struct error *err);
 
 /** Say what the orphans are, one line a pair, as notes. */
 void proof_note_orphans(const struct cmd *cmd,

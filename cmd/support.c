@@ -37,6 +37,30 @@ int cmd_open_store(const struct cmd *c, struct gitstore **out,
 	return rc;
 }
 
+int cmd_database(const char *text, const char **path, struct error *err)
+{
+	const char *scheme = strstr(text, "://");
+
+	*path = text;
+	if (!strncmp(text, "sqlite:///", 10))
+		*path = text + 10;
+	else if (!strncmp(text, "sqlite:", 7) && !scheme)
+		*path = text + 7;
+	else if (scheme &&
+		 strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+") ==
+			 (size_t)(scheme - text))
+		return error_set(err, ERROR_USAGE,
+				 "cannot export from a '%.*s' database: dbstow "
+				 "reads SQLite files; give a path or "
+				 "sqlite:PATH",
+				 (int)(scheme - text), text);
+	if (!**path)
+		return error_set(err, ERROR_USAGE,
+				 "the database's name is empty; give a path or "
+				 "sqlite:PATH");
+	return 0;
+}
+
 /* Where a progress line stands on the terminal, a note has to clear it. */
 static int line_open;
 

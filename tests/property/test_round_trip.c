@@ -72,7 +72,7 @@ static int round_trip(const char *from, const char *to, struct error *err)
 		goto done;
 	s = memory_store_source(m, &root);
 	if (proof_open(s, &c, &recorded, err) < 0 ||
-	    proof_intact(s, &content, err) < 0 ||
+	    proof_intact(s, c, &content, err) < 0 ||
 	    proof_build(&quiet, s, c, &content, to, &o, &proof, err) < 0)
 		goto done;
 	if (!same_db(from, to, why, sizeof(why))) {

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Restores onto what is there: consent, the old content kept, other connections
+open, side files, damaged targets, --before and --after, bad targets."""
+import json, os, sqlite3, sys
+sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
+from cli import *
+
+sql("app.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1,'good')")
+new_repo()
+dbstow("export", "app.db", "--repo", "repo")
+
+
+def content_of(path):
+    return [v for v, in query(path, "SELECT v FROM t ORDER BY id")]
+
+
+def wreck(path, *pragmas):
+    for end in ("", "-wal", "-shm", "-journal"):
+        if os.path.exists(path + end):
+            os.remove(path + end)
+    sql(path, "".join("PRAGMA %s;" % p for p in pragmas) +
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1,'broken'),(2,'more')")
+
+
+# consent, and the way back
+wreck("live.db")
+dbstow("restore", "--repo", "repo", "--to", "live.db", status=6,
+       err="dbstow: 'live.db' exists and was not touched; to replace its content add --yes (the old content is kept)")
+check(content_of("live.db") == ["broken", "more"], "touched without consent")
+r = dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes")
+check(content_of("live.db") == ["good"], "not restored")
+undo = [l for l in r.err.splitlines() if l.startswith("undo with: ")]
+check(len(undo) == 1, "no undo command: " + r.err)
+check(git("for-each-ref", "refs/dbstow/undo").count("\n") == 0, "undo refs")
+check(run("sh", "-c", undo[0][len("undo with: "):].replace("dbstow", DBSTOW, 1)).status == 0, "undo failed")
+check(content_of("live.db") == ["broken", "more"], "undo did not bring the old content back")
+for n in range(6):
+    dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes")
+check(len(git("for-each-ref", "refs/dbstow/undo").splitlines()) == 5, "more than five undo snapshots")
+check(json.loads(dbstow("list", "--json", "--repo", "repo").out)["snapshots"].__len__() == 1, "undo is on the branch")
+fsck()
+
+# other connections stay sound, in both modes; page size and mode stay
+for mode, size in (("delete", 4096), ("wal", 4096), ("wal", 1024), ("delete", 8192)):
+    wreck("live.db", "page_size=%d" % size, "journal_mode=%s" % mode)
+    other = sqlite3.connect("live.db", isolation_level=None)
+    check(other.execute("SELECT count(*) FROM t").fetchone() == (2,), "before")
+    dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes")
+    check(other.execute("SELECT v FROM t").fetchall() == [("good",)], "%s: an open connection sees something else" % mode)
+    other.execute("INSERT INTO t VALUES(5,'after')")
+    check(other.execute("PRAGMA journal_mode").fetchone()[0] == mode, "journal mode changed")
+    other.close()
+    check(content_of("live.db") == ["good", "after"], "%s: a write after the restore was lost" % mode)
+    check(query("live.db", "PRAGMA page_size") == [(size,)], "page size changed")
+    check(query("live.db", "PRAGMA integrity_check") == [("ok",)], "not sound")
+
+# a reader that stays in its transaction: told, not harmed
+wreck("live.db")
+other = sqlite3.connect("live.db", isolation_level=None)
+other.execute("BEGIN")
+other.execute("SELECT * FROM t").fetchall()
+dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes", "--timeout", "1", status=1, err="~dbstow: cannot replace '.*live.db': the database stayed locked; stop what uses it, or try again")
+other.execute("COMMIT")
+other.close()
+check(content_of("live.db") == ["broken", "more"], "changed although locked")
+
+# without a repository the safety copy is a file
+run("git", "clone", "-q", "--branch", "database-backups", "repo", "checkout")
+wreck("live.db")
+r = dbstow("restore", "--from", "checkout", "--to", "live.db", "--yes")
+copies = [n for n in os.listdir(".") if n.startswith("live.db.pre-restore-")]
+check(len(copies) == 1 and content_of(copies[0]) == ["broken", "more"], "no copy: %s" % copies)
+check(content_of("live.db") == ["good"], "not restored")
+os.remove(copies[0])
+
+# side files without a database
+os.remove("live.db")
+open("live.db-wal", "wb").write(b"old wal")
+dbstow("restore", "--repo", "repo", "--to", "live.db", status=6, err="~dbstow: 'live.db' is not there, but its -wal.*")
+check(not os.path.exists("live.db"), "made a file")
+dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes")
+check(content_of("live.db") == ["good"] and not os.path.exists("live.db-wal"), "side file stayed")
+moved = [n for n in os.listdir(".") if n.startswith("live.db.pre-restore-")]
+check(len(moved) == 1 and open(moved[0], "rb").read() == b"old wal", "side file not kept: %s" % moved)
+os.remove(moved[0])
+
+# a damaged target moves aside whole
+open("live.db", "wb").write(b"SQLite format 3\0" + b"\xaa" * 5000)
+open("live.db-journal", "wb").write(b"journal")
+dbstow("restore", "--repo", "repo", "--to", "live.db", status=6, err="~dbstow: 'live.db' exists and was not touched.*")
+dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes")
+moved = sorted(n for n in os.listdir(".") if n.startswith("live.db.pre-restore-"))
+check(len(moved) == 2 and moved[1].endswith("-journal"), "not moved together: %s" % moved)
+check(content_of("live.db") == ["good"], "not restored")
+for n in moved:
+    os.remove(n)
+
+# --before and --after
+wreck("live.db")
+dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes", "--before", "exit 3", "--after", "touch after-ran", status=1,
+       err="dbstow: the --before command 'exit 3' exited with 3")
+check(content_of("live.db") == ["broken", "more"] and os.path.exists("after-ran"), "--before failed, yet went on")
+os.remove("after-ran")
+dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes", "--before", "touch before-ran", "--after", "test -e before-ran && touch after-ran")
+check(content_of("live.db") == ["good"] and os.path.exists("after-ran"), "--before, --after")
+
+# bad targets
+os.mkdir("folder")
+dbstow("restore", "--repo", "repo", "--to", "folder", status=1, err="~dbstow: 'folder' is a folder.*")
+dbstow("restore", "--repo", "repo", "--to", "none/live.db", status=1, err="~dbstow: .*'none'.* does not exist.*")
+if os.getuid():
+    os.chmod("folder", 0o555)
+    dbstow("restore", "--repo", "repo", "--to", "folder/x.db", status=1, err="~dbstow: .*'folder'.*")
+    os.chmod("folder", 0o755)
+check(not [n for n in os.listdir(".") if n.startswith(".dbstow")], "scratch left behind")

@@ -1,0 +1,1071 @@
+/*
+ * test_into.c - records replayed into the schema that is there
+ */
+#include "tests/restore/test_restore.h"
+
+#include "restore/restore.h"
+#include "snapshot/catalog.h"
+
+/* ---- fixture ---- */
+
+static char *copy(const char *text)
+{
+	char *out = strdup(text);
+
+	assert_non_null(out);
+	return out;
+}
+
+static void add_table(struct catalog *c, const char *name, const char *type)
+{
+	struct table *t = catalog_add_table(c);
+
+	assert_non_null(t);
+	t->name = copy(name);
+	t->folder = copy(name);
+	t->kind = !strncmp(name, "sqlite_", 7) ? TABLE_INTERNAL
+		  : !strcmp(type, "shadow")    ? TABLE_SHADOW
+					       : TABLE_ORDINARY;
+}
+
+static void add_entry(struct catalog *c, const char *name, const char *text)
+{
+	struct entry *e = catalog_add_entry(c);
+
+	assert_non_null(e);
+	e->type = ENTRY_TABLE;
+	e->virtual_table = 1;
+	e->name = copy(name);
+	e->table = copy(name);
+	e->sql = copy(text);
+	e->sql_size = strlen(text);
+}
+
+/* As much of a catalog as restore_into() looks at. */
+static struct catalog *catalog_of(const char *path)
+{
+	struct catalog *c = catalog_new();
+	sqlite3 *db = opened(path);
+	sqlite3_stmt *stmt;
+
+	assert_non_null(c);
+	c->engine = copy("sqlite");
+	if (!strcmp(rows_of(db, "PRAGMA encoding"), "UTF-16le"))
+		c->encoding = ENCODING_UTF16LE;
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+				   "SELECT l.name, l.type, s.sql FROM "
+				   "pragma_table_list AS l JOIN sqlite_schema "
+				   "AS s USING (name) WHERE l.schema = 'main' "
+				   "AND s.type = 'table' ORDER BY s.rowid",
+				   -1, &stmt, NULL),
+		SQLITE_OK);
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(stmt, 0);
+		const char *type = (const char *)sqlite3_column_text(stmt, 1);
+
+		if (!strcmp(type, "virtual"))
+			add_entry(c, name,
+				  (const char *)sqlite3_column_text(stmt, 2));
+		else
+			add_table(c, name, type);
+	}
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return c;
+}
+
+static const char *change_text(const struct restore_changes *c)
+{
+	static char out[2048];
+	size_t used = 0;
+
+	out[0] = 0;
+	for (size_t i = 0; i < c->count; i++)
+		used += (size_t)snprintf(
+			out + used, sizeof out - used, "%s%s%s +%d ~%d -%d",
+			i ? ", " : "", c->changes[i].parent ? "parent " : "",
+			c->changes[i].table, (int)c->changes[i].inserted,
+			(int)c->changes[i].updated, (int)c->changes[i].deleted);
+	return out;
+}
+
+static int into(void **state, const struct restore_selection *what,
+		char changes[2048], struct error *err)
+{
+	const char *staged = in_folder(state, "staged.db");
+	const char *target = in_folder(state, "app.db");
+	struct catalog *c = catalog_of(staged);
+	struct restore_changes out;
+	int rc = restore_into(staged, c, target, what, &out, err);
+
+	snprintf(changes, 2048, "%s", rc ? "" : change_text(&out));
+	if (rc)
+		assert_int_equal(out.count, 0);
+	restore_changes_release(&out);
+	catalog_free(c);
+	return rc;
+}
+
+static void replay_as(void **state, const struct restore_selection *what,
+		      const char *expected)
+{
+	struct error err = ERROR_INIT;
+	char changes[2048];
+
+	if (into(state, what, changes, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_string_equal(changes, expected);
+}
+
+static void replay(void **state, const char *expected)
+{
+	const struct restore_selection all = { .busy_timeout_ms = 50 };
+
+	replay_as(state, &all, expected);
+}
+
+static void replay_table(void **state, const char *table, const char *expected)
+{
+	const struct restore_selection one = { .tables = &table,
+					       .table_count = 1 };
+
+	replay_as(state, &one, expected);
+}
+
+/* All rows of all tables in one line, to see that nothing changed. */
+static const char *dump(void **state)
+{
+	static char out[8192];
+	sqlite3 *db = opened(in_folder(state, "app.db"));
+	sqlite3_stmt *stmt;
+	size_t used = 0;
+
+	out[0] = 0;
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+				   "SELECT 'SELECT ''' || name || ''', * FROM "
+				   "\"' || name || '\"' FROM sqlite_schema "
+				   "WHERE type = 'table'",
+				   -1, &stmt, NULL),
+		SQLITE_OK);
+	while (sqlite3_step(stmt) == SQLITE_ROW)
+		used += (size_t)snprintf(
+			out + used, sizeof out - used, "%s;",
+			rows_of(db,
+				(const char *)sqlite3_column_text(stmt, 0)));
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return out;
+}
+
+static void fails_as(void **state, const struct restore_selection *what,
+		     enum error_code code, const char *message)
+{
+	struct error err = ERROR_INIT;
+	char changes[2048], *before = copy(dump(state));
+
+	assert_int_equal(into(state, what, changes, &err), -1);
+	assert_string_equal(err.message, message);
+	assert_int_equal(err.code, code);
+	assert_string_equal(dump(state), before);
+	free(before);
+}
+
+static void fails(void **state, enum error_code code, const char *message)
+{
+	const struct restore_selection all = { .busy_timeout_ms = 50 };
+
+	fails_as(state, &all, code, message);
+}
+
+static void fails_table(void **state, const char *table, enum error_code code,
+			const char *message)
+{
+	const struct restore_selection one = { .tables = &table,
+					       .table_count = 1 };
+
+	fails_as(state, &one, code, message);
+}
+
+/* `schema` on both sides, then the rows of each. */
+static void given(void **state, const char *schema, const char *staged,
+		  const char *target)
+{
+	const char *a = in_folder(state, "staged.db");
+	const char *b = in_folder(state, "app.db");
+
+	sql(a, schema);
+	sql(a, staged);
+	sql(b, schema);
+	sql(b, target);
+}
+
+static const char *now(void **state, const char *query)
+{
+	return rows(in_folder(state, "app.db"), query);
+}
+
+/* ---- rows ---- */
+
+static void rows_are_inserted_updated_and_deleted(void **state)
+{
+	given(state, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
+	      "INSERT INTO t VALUES (1,'a'),(2,'new'),(4,'d')",
+	      "INSERT INTO t VALUES (1,'a'),(2,'old'),(3,'c')");
+	replay(state, "t +1 ~1 -1");
+	assert_string_equal(now(state, "SELECT * FROM t"), "1|a/2|new/4|d");
+	replay(state, "t +0 ~0 -0");
+}
+
+static void rows_without_a_key_column_go_by_rowid(void **state)
+{
+	given(state, "CREATE TABLE t(a)",
+	      "INSERT INTO t(rowid, a) VALUES (7,'x'),(9,'x'),(-3,'z')",
+	      "INSERT INTO t(rowid, a) VALUES (1,'x'),(9,'y')");
+	replay(state, "t +2 ~1 -1");
+	assert_string_equal(now(state, "SELECT rowid, a FROM t"),
+			    "-3|z/7|x/9|x");
+}
+
+static void a_column_named_rowid_is_only_a_column(void **state)
+{
+	given(state, "CREATE TABLE t(rowid, a)",
+	      "INSERT INTO t(_rowid_, rowid, a) VALUES (5, 'q', 1)",
+	      "INSERT INTO t(_rowid_, rowid, a) VALUES (6, 'q', 1)");
+	replay(state, "t +1 ~0 -1");
+	assert_string_equal(now(state, "SELECT _rowid_, rowid, a FROM t"),
+			    "5|q|1");
+}
+
+static void rows_without_rowid_go_by_primary_key(void **state)
+{
+	given(state,
+	      "CREATE TABLE t(v, b, a TEXT, PRIMARY KEY(a, b)) WITHOUT ROWID",
+	      "INSERT INTO t VALUES ('n',1,'k'),('s',2,'k'),('i',1,'l')",
+	      "INSERT INTO t VALUES ('o',1,'k'),('s',2,'k'),('d',3,'k')");
+	replay(state, "t +1 ~1 -1");
+	assert_string_equal(now(state, "SELECT a, b, v FROM t"),
+			    "k|1|n/k|2|s/l|1|i");
+}
+
+static void the_same_key_may_be_declared_in_another_order(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE t(a, b, v, PRIMARY KEY(a, b)) WITHOUT ROWID;"
+	    "INSERT INTO t VALUES (1,2,'x'),(2,1,'y')");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE t(v, a, b, PRIMARY KEY(b, a)) WITHOUT ROWID;"
+	    "INSERT INTO t VALUES ('old',1,2),('gone',5,5)");
+	replay(state, "t +1 ~1 -1");
+	assert_string_equal(now(state, "SELECT a, b, v FROM t ORDER BY a"),
+			    "1|2|x/2|1|y");
+}
+
+static void a_key_that_differs_in_case_alone_is_made_the_same(void **state)
+{
+	given(state,
+	      "CREATE TABLE t(k TEXT COLLATE NOCASE PRIMARY KEY, v) "
+	      "WITHOUT ROWID",
+	      "INSERT INTO t VALUES ('Ab',1)", "INSERT INTO t VALUES ('aB',1)");
+	replay(state, "t +0 ~1 -0");
+	assert_string_equal(now(state, "SELECT * FROM t"), "Ab|1");
+}
+
+static void every_class_and_bit_of_a_value_counts(void **state)
+{
+	given(state, "CREATE TABLE t(id INTEGER PRIMARY KEY, v)",
+	      "INSERT INTO t VALUES (1,1),(2,1.0),(3,'1'),(4,x'31'),(5,NULL),"
+	      "(6,-0.0),(7,0.0),(8,9e999),(9,x''),(10,''),"
+	      "(11,CAST(x'ff00fe' AS TEXT)),(12,9223372036854775807),"
+	      "(13,5e-324)",
+	      "INSERT INTO t VALUES (1,1.0),(2,1),(3,x'31'),(4,'1'),(5,0),"
+	      "(6,0.0),(7,-0.0),(8,-9e999),(9,''),(10,x''),"
+	      "(11,CAST(x'ff00ff' AS TEXT)),(12,9223372036854775806),"
+	      "(13,0.0)");
+	replay(state, "t +0 ~13 -0");
+	replay(state, "t +0 ~0 -0");
+	assert_string_equal(
+		now(state, "SELECT typeof(v), hex(v) FROM t WHERE id < 5"),
+		"integer|31/real|312E30/text|31/blob|31");
+	assert_string_equal(now(state, "SELECT typeof(v), hex(v) FROM t "
+				       "WHERE id IN (9,10,11)"),
+			    "blob|/text|/text|FF00FE");
+}
+
+static void wide_tables_go_over(void **state)
+{
+	char *schema = sqlite3_mprintf("CREATE TABLE t(id INTEGER PRIMARY KEY");
+
+	for (int i = 0; i < 500; i++)
+		schema = sqlite3_mprintf("%z, c%d DEFAULT %d", schema, i, i);
+	schema = sqlite3_mprintf("%z)", schema);
+	given(state, schema, "INSERT INTO t(id, c499) VALUES (1,'x'),(2,'y')",
+	      "INSERT INTO t(id, c499) VALUES (1,'o')");
+	replay(state, "t +1 ~1 -0");
+	assert_string_equal(now(state, "SELECT c0, c498, c499 FROM t"),
+			    "0|498|x/0|498|y");
+	sqlite3_free(schema);
+}
+
+static void rows_may_swap_what_is_unique(void **state)
+{
+	given(state, "CREATE TABLE t(id INTEGER PRIMARY KEY, name UNIQUE, v)",
+	      "INSERT INTO t VALUES (1,'b',1),(2,'a',2),(3,'c',3)",
+	      "INSERT INTO t VALUES (1,'a',1),(2,'b',2),(3,'z',3)");
+	sql(in_folder(state, "app.db"),
+	    "ALTER TABLE t ADD COLUMN extra DEFAULT 'none';"
+	    "UPDATE t SET extra = 'kept' || id");
+	replay(state, "t +0 ~3 -0");
+	assert_string_equal(now(state, "SELECT * FROM t"),
+			    "1|b|1|kept1/2|a|2|kept2/3|c|3|kept3");
+}
+
+static void a_unique_value_may_move_to_a_new_row(void **state)
+{
+	given(state, "CREATE TABLE t(id INTEGER PRIMARY KEY, name UNIQUE)",
+	      "INSERT INTO t VALUES (1,'x'),(2,'a')",
+	      "INSERT INTO t VALUES (1,'a'),(3,'x')");
+	replay(state, "t +1 ~1 -1");
+	assert_string_equal(now(state, "SELECT * FROM t ORDER BY id"),
+			    "1|x/2|a");
+}
+
+static void an_empty_snapshot_table_empties_the_target(void **state)
+{
+	given(state, "CREATE TABLE t(a)", "",
+	      "INSERT INTO t VALUES (1),(2),(3)");
+	replay(state, "t +0 ~0 -3");
+}
+
+static void ill_formed_utf16_goes_over(void **state)
+{
+	given(state,
+	      "PRAGMA encoding='UTF-16le'; CREATE TABLE t(id INTEGER PRIMARY "
+	      "KEY, v)",
+	      /* a byte order mark, a lone surrogate */
+	      "INSERT INTO t VALUES (1,CAST(x'fffe4100' AS TEXT)),"
+	      "(2,CAST(x'00d8' AS TEXT))",
+	      "INSERT INTO t VALUES (2,CAST(x'01d8' AS TEXT))");
+	replay(state, "t +1 ~1 -0");
+	assert_string_equal(now(state, "SELECT hex(CAST(v AS BLOB)) FROM t"),
+			    rows(in_folder(state, "staged.db"),
+				 "SELECT hex(CAST(v AS BLOB)) FROM t"));
+}
+
+static void another_encoding_is_refused(void **state)
+{
+	char message[2048];
+
+	sql(in_folder(state, "staged.db"),
+	    "PRAGMA encoding='UTF-16le'; CREATE TABLE t(a)");
+	sql(in_folder(state, "app.db"), "CREATE TABLE t(a)");
+	snprintf(message, sizeof message,
+		 "'%s' keeps text as UTF-8, the snapshot as UTF-16le; records "
+		 "can't go over unchanged; restore to a new file",
+		 in_folder(state, "app.db"));
+	fails(state, ERROR_FAILED, message);
+}
+
+/* ---- columns and keys that differ ---- */
+
+static void misfit(void **state, const char *problems)
+{
+	char message[2048];
+
+	snprintf(message, sizeof message,
+		 "'%s' does not fit the snapshot: %s; nothing was changed; "
+		 "restore to a new file, or choose tables with --table",
+		 in_folder(state, "app.db"), problems);
+	fails(state, ERROR_FAILED, message);
+}
+
+static void all_that_is_missing_is_listed(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE a(x); CREATE TABLE b(x, y, z); CREATE TABLE c(x);"
+	    "CREATE TABLE d(id INTEGER PRIMARY KEY, x); CREATE TABLE e(x);"
+	    "CREATE TABLE f(x); INSERT INTO f VALUES (1)");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE B(Y); CREATE VIEW c AS SELECT 1 AS x;"
+	    "CREATE TABLE d(id TEXT PRIMARY KEY, x);"
+	    "CREATE TABLE e(w, x AS (w + 1)); CREATE TABLE f(x, n NOT NULL)");
+	misfit(state,
+	       "no table 'a', no column 'x' in table 'b', no column 'z' "
+	       "in table 'b', 'c' is no ordinary table, table 'd' has "
+	       "another key, column 'x' of table 'e' is computed, column "
+	       "'n' of table 'f' needs a value");
+}
+
+static void rowids_that_cannot_be_reached_are_told(void **state)
+{
+	given(state, "CREATE TABLE t(rowid, _rowid_, oid)", "", "");
+	misfit(state, "table 't' has no key");
+}
+
+static void a_key_with_an_index_of_its_own_is_no_rowid(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY)");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY DESC)");
+	misfit(state, "table 't' has another key");
+}
+
+static void names_differ_in_case_at_will(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE Users(Id INTEGER PRIMARY KEY, Name);"
+	    "INSERT INTO Users VALUES (1,'x')");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE USERS(ID INTEGER PRIMARY KEY, NAME)");
+	replay_table(state, "uSERS", "Users +1 ~0 -0");
+	assert_string_equal(now(state, "SELECT * FROM users"), "1|x");
+}
+
+static void columns_that_only_the_target_has_keep_their_values(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, a);"
+	    "INSERT INTO t VALUES (1,'n'),(2,'i')");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE t(extra NOT NULL DEFAULT 'def', id INTEGER PRIMARY "
+	    "KEY, a, more, g AS (a || '!'));"
+	    "INSERT INTO t VALUES ('mine',1,'o','too')");
+	replay(state, "t +1 ~1 -0");
+	assert_string_equal(now(state, "SELECT * FROM t"),
+			    "mine|1|n|too|n!/def|2|i|NULL|i!");
+}
+
+static void computed_columns_are_left_out(void **state)
+{
+	given(state, "CREATE TABLE t(a, b AS (a*2) STORED, c AS (a*3))",
+	      "INSERT INTO t VALUES (5)", "INSERT INTO t VALUES (6)");
+	replay(state, "t +0 ~1 -0");
+	assert_string_equal(now(state, "SELECT * FROM t"), "5|10|15");
+}
+
+static void a_type_that_would_change_a_value_is_told(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b);"
+	    "INSERT INTO t VALUES (1,'x','x'),(2,'x','12')");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b INTEGER)");
+	fails(state, ERROR_FAILED,
+	      "the type of column 'b' of table 't' would change the value of "
+	      "row 2; nothing was changed; restore to a new file");
+}
+
+/* ---- constraints ---- */
+
+static void what_a_constraint_refuses_is_named(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, a);"
+	    "INSERT INTO t VALUES (1,5),(2,-5)");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, a CHECK(a > 0))");
+	fails(state, ERROR_FAILED,
+	      "the target refuses row 2 of table 't': CHECK constraint failed: "
+	      "a > 0; nothing was changed");
+}
+
+static void a_null_that_is_not_allowed_is_named(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE t(a, b, c, PRIMARY KEY(a, b)) WITHOUT ROWID;"
+	    "INSERT INTO t VALUES (1,'k''s',NULL)");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE t(a, b, c NOT NULL ON CONFLICT REPLACE DEFAULT 9, "
+	    "PRIMARY KEY(a, b)) WITHOUT ROWID");
+	fails(state, ERROR_FAILED,
+	      "the target refuses row (1, 'k''s') of table 't': NOT NULL "
+	      "constraint failed: t.c; nothing was changed");
+}
+
+static void a_unique_value_twice_is_named_and_replaces_nothing(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, a);"
+	    "INSERT INTO t VALUES (1,'x'),(2,'x')");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, a UNIQUE ON CONFLICT "
+	    "REPLACE); INSERT INTO t VALUES (1,'x'),(2,'y')");
+	fails(state, ERROR_FAILED,
+	      "the target refuses row 2 of table 't': UNIQUE constraint "
+	      "failed: t.a; nothing was changed");
+}
+
+static void a_strict_type_is_named(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, a);"
+	    "INSERT INTO t VALUES (1,'x')");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, a INTEGER) STRICT");
+	fails(state, ERROR_FAILED,
+	      "the target refuses row 1 of table 't': cannot store TEXT value "
+	      "in INTEGER column t.a; nothing was changed");
+}
+
+static int by_length(void *unused, int a_size, const void *a, int b_size,
+		     const void *b)
+{
+	(void)unused;
+	(void)a;
+	(void)b;
+	return a_size - b_size;
+}
+
+static void a_missing_collation_is_named(void **state)
+{
+	const char *names[] = { "staged.db", "app.db" };
+
+	for (int i = 0; i < 2; i++) {
+		sqlite3 *db = opened(in_folder(state, names[i]));
+
+		sqlite3_create_collation(db, "applen", SQLITE_UTF8, NULL,
+					 by_length);
+		run(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, a COLLATE "
+			"applen UNIQUE); INSERT INTO t VALUES (1,'x')");
+		run(db, i ? "UPDATE t SET a = 'yy'" : "");
+		sqlite3_close(db);
+	}
+	fails(state, ERROR_FAILED,
+	      "table 't': no such collation sequence: applen");
+}
+
+static void a_locked_target_is_waited_for(void **state)
+{
+	sqlite3 *other;
+	char message[2048];
+
+	given(state, "CREATE TABLE t(a)", "INSERT INTO t VALUES (1)", "");
+	other = opened(in_folder(state, "app.db"));
+	run(other, "BEGIN IMMEDIATE");
+	snprintf(message, sizeof message,
+		 "cannot write '%s': the database stayed locked; stop what "
+		 "uses it, or try again",
+		 in_folder(state, "app.db"));
+	fails(state, ERROR_FAILED, message);
+	sqlite3_close(other);
+}
+
+static void a_dry_run_changes_nothing_and_tells_all(void **state)
+{
+	const struct restore_selection dry = { .dry_run = 1 };
+
+	given(state, "CREATE TABLE t(a)", "INSERT INTO t VALUES (1),(2)",
+	      "INSERT INTO t VALUES (1),(3)");
+	replay_as(state, &dry, "t +0 ~1 -0");
+	assert_string_equal(now(state, "SELECT a FROM t"), "1/3");
+}
+
+static void the_journal_mode_stays(void **state)
+{
+	given(state, "PRAGMA journal_mode=WAL; CREATE TABLE t(a)",
+	      "INSERT INTO t VALUES (1)", "");
+	replay(state, "t +1 ~0 -0");
+	assert_string_equal(now(state, "PRAGMA journal_mode"), "wal");
+}
+
+static void an_unlisted_table_keeps_its_rows(void **state)
+{
+	given(state, "CREATE TABLE t(a); CREATE TABLE u(a)",
+	      "INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)",
+	      "INSERT INTO t VALUES (2); INSERT INTO u VALUES (2)");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE own(a); INSERT INTO own VALUES ('mine')");
+	replay_table(state, "t", "t +0 ~1 -0");
+	assert_string_equal(now(state, "SELECT (SELECT a FROM t), (SELECT a "
+				       "FROM u), (SELECT a FROM own)"),
+			    "1|2|mine");
+}
+
+static void an_unknown_table_is_told_with_what_there_is(void **state)
+{
+	given(state, "CREATE TABLE users(a); CREATE TABLE posts(a)", "", "");
+	fails_table(state, "user", ERROR_USAGE,
+		    "the snapshot has no table 'user'; it has 'users', "
+		    "'posts'");
+	fails_table(state, "sqlite_schema", ERROR_USAGE,
+		    "the snapshot has no table 'sqlite_schema'; it has "
+		    "'users', 'posts'");
+}
+
+/* ---- AUTOINCREMENT ---- */
+
+#define COUNTED "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, a);"
+
+static void a_lower_counter_is_raised(void **state)
+{
+	given(state, COUNTED,
+	      "INSERT INTO t VALUES (50,'x'),(2,'y');"
+	      "DELETE FROM t WHERE id = 50",
+	      "INSERT INTO t VALUES (3,'z')");
+	replay(state, "t +1 ~0 -1");
+	assert_string_equal(now(state, "SELECT * FROM sqlite_sequence"),
+			    "t|50");
+}
+
+static void a_higher_counter_stays(void **state)
+{
+	given(state, COUNTED, "INSERT INTO t VALUES (2,'y')",
+	      "INSERT INTO t VALUES (70,'z')");
+	replay(state, "t +1 ~0 -1");
+	assert_string_equal(now(state, "SELECT * FROM sqlite_sequence"),
+			    "t|70");
+}
+
+static void a_counter_that_is_not_there_is_made(void **state)
+{
+	given(state, COUNTED,
+	      "INSERT INTO t VALUES (9,'y'); DELETE FROM t;"
+	      "INSERT INTO sqlite_sequence VALUES ('t','junk'),('t',NULL)",
+	      "");
+	replay(state, "t +0 ~0 -0");
+	assert_string_equal(now(state, "SELECT * FROM sqlite_sequence"), "t|9");
+}
+
+static void junk_for_a_counter_is_replaced(void **state)
+{
+	given(state, COUNTED, "INSERT INTO t VALUES (9,'y')",
+	      "INSERT INTO t VALUES (9,'y');"
+	      "UPDATE sqlite_sequence SET seq = 'junk'");
+	replay(state, "t +0 ~0 -0");
+	assert_string_equal(now(state, "SELECT * FROM sqlite_sequence"), "t|9");
+}
+
+/* ---- foreign keys ---- */
+
+#define FAMILY                                                                 \
+	"CREATE TABLE users(id INTEGER PRIMARY KEY, name);"                    \
+	"CREATE TABLE posts(id INTEGER PRIMARY KEY, author INTEGER "           \
+	"REFERENCES users ON DELETE CASCADE ON UPDATE CASCADE, t);"
+
+static void nothing_cascades(void **state)
+{
+	given(state, FAMILY,
+	      "INSERT INTO users VALUES (1,'a'),(2,'b');"
+	      "INSERT INTO posts VALUES (10,2,'x')",
+	      "INSERT INTO users VALUES (1,'a'),(3,'gone');"
+	      "INSERT INTO posts VALUES (10,3,'x'),(11,3,'y')");
+	replay(state, "users +1 ~0 -1, posts +0 ~1 -1");
+	assert_string_equal(now(state, "SELECT * FROM posts"), "10|2|x");
+}
+
+static void an_orphan_is_refused_by_name(void **state)
+{
+	given(state, FAMILY, "INSERT INTO users VALUES (1,'a')",
+	      "INSERT INTO users VALUES (1,'a'),(2,'b');"
+	      "INSERT INTO posts VALUES (10,1,'x'),(11,2,'y')");
+	fails_table(state, "users", ERROR_REFUSED,
+		    "row 11 of table 'posts' would be an orphan: nothing in "
+		    "table 'users' has its author = 2; nothing was changed; "
+		    "restore both tables together");
+}
+
+static void old_orphans_do_not_get_in_the_way(void **state)
+{
+	given(state, FAMILY, "INSERT INTO users VALUES (1,'a')",
+	      "INSERT INTO users VALUES (2,'b');"
+	      "INSERT INTO posts VALUES (10,99,'x')");
+	replay_table(state, "users", "users +1 ~0 -1");
+	assert_string_equal(now(state, "SELECT * FROM posts"), "10|99|x");
+}
+
+static void missing_parents_come_along_and_others_stay(void **state)
+{
+	given(state, FAMILY,
+	      "INSERT INTO users VALUES (1,'a'),(2,'b'),(3,'c');"
+	      "INSERT INTO posts VALUES (10,1,'x'),(11,2,'y'),(12,NULL,'z')",
+	      "INSERT INTO users VALUES (1,'changed since')");
+	replay_table(state, "posts", "posts +3 ~0 -0, parent users +1 ~0 -0");
+	assert_string_equal(now(state, "SELECT * FROM users"),
+			    "1|changed since/2|b");
+}
+
+static void parents_of_parents_come_along(void **state)
+{
+	given(state,
+	      "CREATE TABLE a(id INTEGER PRIMARY KEY, up REFERENCES a);"
+	      "CREATE TABLE b(id INTEGER PRIMARY KEY, a REFERENCES A);"
+	      "CREATE TABLE c(id INTEGER PRIMARY KEY, b REFERENCES b);",
+	      "INSERT INTO a VALUES (1,NULL),(2,1),(3,2),(4,3),(5,4),(6,6);"
+	      "INSERT INTO b VALUES (7,4),(8,6),(9,5);"
+	      "INSERT INTO c VALUES (1,7),(2,8)",
+	      "INSERT INTO a VALUES (2,NULL)");
+	/* 4 and 3; 2 is there, so 1 is not needed */
+	replay_table(state, "c",
+		     "c +2 ~0 -0, parent b +2 ~0 -0, parent a +3 ~0 -0");
+	assert_string_equal(now(state, "SELECT * FROM a"),
+			    "2|NULL/3|2/4|3/6|6");
+}
+
+static void cycles_of_parents_end(void **state)
+{
+	given(state,
+	      "CREATE TABLE a(id INTEGER PRIMARY KEY, b REFERENCES b);"
+	      "CREATE TABLE b(id INTEGER PRIMARY KEY, a REFERENCES a);"
+	      "CREATE TABLE c(id INTEGER PRIMARY KEY, a REFERENCES a);",
+	      "INSERT INTO a VALUES (1,1),(2,2); INSERT INTO b VALUES (1,2),"
+	      "(2,1); INSERT INTO c VALUES (1,1)",
+	      "");
+	replay_table(state, "c",
+		     "c +1 ~0 -0, parent a +2 ~0 -0, parent b +2 ~0 -0");
+	assert_string_equal(now(state, "PRAGMA foreign_key_check"), "");
+}
+
+static void composite_keys_with_nulls_need_no_parent(void **state)
+{
+	given(state,
+	      "CREATE TABLE p(x, y, v, PRIMARY KEY(y, x)) WITHOUT ROWID;"
+	      "CREATE TABLE c(id INTEGER PRIMARY KEY, y, x, FOREIGN KEY(y, x) "
+	      "REFERENCES p);",
+	      "INSERT INTO p VALUES (1,2,'p12'),(3,4,'p34');"
+	      "INSERT INTO c VALUES (1,2,1),(2,2,NULL),(3,NULL,NULL),"
+	      "(4,NULL,77)",
+	      "");
+	replay_table(state, "c", "c +4 ~0 -0, parent p +1 ~0 -0");
+	assert_string_equal(now(state, "SELECT * FROM p"), "1|2|p12");
+}
+
+static void a_parent_is_matched_as_sqlite_does(void **state)
+{
+	/* the parent's affinity and collation decide */
+	given(state,
+	      "CREATE TABLE p(k TEXT COLLATE NOCASE UNIQUE, v);"
+	      "CREATE TABLE c(id INTEGER PRIMARY KEY, k REFERENCES p(k));",
+	      "INSERT INTO p VALUES ('abc',1),('7',2);"
+	      "INSERT INTO c VALUES (1,'ABC'),(2,7)",
+	      "");
+	replay_table(state, "c", "c +2 ~0 -0, parent p +2 ~0 -0");
+	assert_string_equal(now(state, "PRAGMA foreign_key_check"), "");
+}
+
+static void a_parent_whose_rowid_is_taken_gets_another(void **state)
+{
+	given(state,
+	      "CREATE TABLE p(k UNIQUE, v); CREATE TABLE c(id INTEGER PRIMARY "
+	      "KEY, k REFERENCES p(k));",
+	      "INSERT INTO p(rowid, k, v) VALUES (5,'want',1),(6,'too',2);"
+	      "INSERT INTO c VALUES (1,'want'),(2,'too')",
+	      "INSERT INTO p(rowid, k, v) VALUES (5,'other',9)");
+	replay_table(state, "c", "c +2 ~0 -0, parent p +2 ~0 -0");
+	assert_string_equal(now(state, "SELECT k, v FROM p ORDER BY v"),
+			    "want|1/too|2/other|9");
+}
+
+static void a_parent_whose_key_is_taken_is_told(void **state)
+{
+	given(state,
+	      "CREATE TABLE p(id INTEGER PRIMARY KEY, k UNIQUE);"
+	      "CREATE TABLE c(id INTEGER PRIMARY KEY, k REFERENCES p(k));",
+	      "INSERT INTO p VALUES (5,'want'); INSERT INTO c VALUES "
+	      "(1,'want')",
+	      "INSERT INTO p VALUES (5,'other')");
+	fails_table(state, "c", ERROR_FAILED,
+		    "the target refuses row 5 of table 'p': UNIQUE constraint "
+		    "failed: p.id; nothing was changed");
+}
+
+static void a_parent_that_is_nowhere_is_an_orphan(void **state)
+{
+	given(state, FAMILY, "INSERT INTO posts VALUES (10,4,'x')", "");
+	fails_table(state, "posts", ERROR_REFUSED,
+		    "row 10 of table 'posts' would be an orphan: nothing in "
+		    "table 'users' has its author = 4; nothing was changed; "
+		    "restore both tables together");
+}
+
+static void a_parent_table_that_does_not_fit_matters_if_needed(void **state)
+{
+	char message[2048];
+
+	sql(in_folder(state, "staged.db"),
+	    "CREATE TABLE p(id INTEGER PRIMARY KEY, x);"
+	    "CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES p);"
+	    "INSERT INTO p VALUES (1,'x'),(2,'y');"
+	    "INSERT INTO c VALUES (1,1)");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TABLE p(id INTEGER PRIMARY KEY);"
+	    "CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES p);"
+	    "INSERT INTO p VALUES (1)");
+	replay_table(state, "c", "c +1 ~0 -0");
+	sql(in_folder(state, "staged.db"), "INSERT INTO c VALUES (2,2)");
+	snprintf(message, sizeof message,
+		 "'%s' does not fit the snapshot: no column 'x' in table 'p'; "
+		 "nothing was changed; restore to a new file, or choose tables "
+		 "with --table",
+		 in_folder(state, "app.db"));
+	fails_table(state, "c", ERROR_FAILED, message);
+}
+
+static void a_foreign_key_to_nowhere_is_an_orphan_too(void **state)
+{
+	given(state,
+	      "CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES gone(x))",
+	      "INSERT INTO c VALUES (1,NULL),(2,5)",
+	      "INSERT INTO c VALUES (2,5)");
+	/* row 2 is one already */
+	replay(state, "c +1 ~0 -0");
+	sql(in_folder(state, "staged.db"), "INSERT INTO c VALUES (3,6)");
+	fails(state, ERROR_REFUSED,
+	      "row 3 of table 'c' would be an orphan: nothing in table 'gone' "
+	      "has its p = 6; nothing was changed; restore both tables "
+	      "together");
+}
+
+static void keys_that_sqlite_cannot_enforce_are_left_alone(void **state)
+{
+	given(state,
+	      "CREATE TABLE p(a, b); CREATE VIEW v AS SELECT 1 AS a;"
+	      "CREATE TABLE c(id INTEGER PRIMARY KEY, x REFERENCES p,"
+	      " y REFERENCES v(a), z REFERENCES p(absent));",
+	      "INSERT INTO c VALUES (1,2,3,4)", "");
+	replay(state, "p +0 ~0 -0, c +1 ~0 -0");
+}
+
+static void children_without_rowid_are_named_by_their_key(void **state)
+{
+	given(state,
+	      "CREATE TABLE p(id INTEGER PRIMARY KEY);"
+	      "CREATE TABLE c(k TEXT PRIMARY KEY, x INT, y INT, FOREIGN KEY(x) "
+	      "REFERENCES p) WITHOUT ROWID;",
+	      "", "INSERT INTO p VALUES (1); INSERT INTO c VALUES ('a',1,2)");
+	fails_table(state, "p", ERROR_REFUSED,
+		    "row ('a') of table 'c' would be an orphan: nothing in "
+		    "table 'p' has its x = 1; nothing was changed; restore "
+		    "both tables together");
+}
+
+/* ---- triggers ---- */
+
+#define LOGGED                                                                 \
+	"CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE log(what);"   \
+	"CREATE TRIGGER i AFTER INSERT ON t BEGIN INSERT INTO log VALUES "     \
+	"('i' || new.id); END;"                                                \
+	"CREATE TRIGGER u AFTER UPDATE ON t BEGIN INSERT INTO log VALUES "     \
+	"('u' || new.id); END;"                                                \
+	"CREATE TRIGGER d AFTER DELETE ON t BEGIN INSERT INTO log VALUES "     \
+	"('d' || old.id); END;"
+
+static void triggers_stay_quiet(void **state)
+{
+	given(state, LOGGED, "INSERT INTO t VALUES (1,'n'),(2,'i')",
+	      "INSERT INTO t VALUES (1,'o'),(3,'d'); DELETE FROM log");
+	replay_table(state, "t", "t +1 ~1 -1");
+	assert_string_equal(now(state, "SELECT * FROM log"), "");
+}
+
+static void triggers_run_when_asked_for(void **state)
+{
+	const char *table = "t";
+	const struct restore_selection what = { .tables = &table,
+						.table_count = 1,
+						.triggers = 1 };
+
+	given(state, LOGGED, "INSERT INTO t VALUES (1,'n'),(2,'i')",
+	      "INSERT INTO t VALUES (1,'o'),(3,'d'); DELETE FROM log");
+	replay_as(state, &what, "t +1 ~1 -1");
+	assert_string_equal(now(state, "SELECT * FROM log"), "d3/u1/i2");
+}
+
+static void a_trigger_that_changes_the_rows_is_told(void **state)
+{
+	const struct restore_selection what = { .triggers = 1 };
+
+	given(state, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
+	      "INSERT INTO t VALUES (1,'n')", "");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TRIGGER i AFTER INSERT ON t BEGIN UPDATE t SET a = 'hm' "
+	    "WHERE id = new.id; END");
+	fails_as(state, &what, ERROR_FAILED,
+		 "row 1 of table 't' is not as in the snapshot after the "
+		 "triggers ran; nothing was changed; leave out --triggers");
+}
+
+static void a_trigger_that_makes_an_orphan_is_told(void **state)
+{
+	const char *table = "t";
+	const struct restore_selection what = { .tables = &table,
+						.table_count = 1,
+						.triggers = 1 };
+
+	given(state, FAMILY "CREATE TABLE t(id INTEGER PRIMARY KEY, a);",
+	      "INSERT INTO t VALUES (1,'n')", "");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TRIGGER i AFTER INSERT ON t BEGIN INSERT INTO posts VALUES "
+	    "(1, 77, 'x'); END");
+	fails_as(state, &what, ERROR_REFUSED,
+		 "row 1 of table 'posts' would be an orphan: nothing in table "
+		 "'users' has its author = 77; nothing was changed; restore "
+		 "both tables together");
+}
+
+/* ---- virtual tables ---- */
+
+#define SEARCH                                                                 \
+	"CREATE VIRTUAL TABLE docs USING fts5(body);"                          \
+	"CREATE TABLE docs_of_users(a);"
+
+static void a_search_index_is_replayed_with_all(void **state)
+{
+	struct error err = ERROR_INIT;
+	const struct restore_selection all = { .busy_timeout_ms = 50 };
+	char changes[2048];
+
+	given(state, SEARCH,
+	      "INSERT INTO docs VALUES ('brown fox'),('lazy dog')",
+	      "INSERT INTO docs VALUES ('quick cat')");
+	if (into(state, &all, changes, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_non_null(strstr(changes, "docs_content +1 ~1 -0"));
+	assert_string_equal(now(state, "SELECT rowid, body FROM docs('dog')"),
+			    "2|lazy dog");
+	assert_string_equal(now(state, "SELECT count(*) FROM docs('cat')"),
+			    "0");
+	sql(in_folder(state, "app.db"),
+	    "INSERT INTO docs(docs) VALUES ('integrity-check')");
+}
+
+static void a_search_index_is_chosen_by_its_own_name(void **state)
+{
+	struct error err = ERROR_INIT;
+	const char *table = "DOCS";
+	const struct restore_selection one = { .tables = &table,
+					       .table_count = 1 };
+	char changes[2048];
+
+	given(state, SEARCH,
+	      "INSERT INTO docs VALUES ('brown fox');"
+	      "INSERT INTO docs_of_users VALUES (1)",
+	      "");
+	if (into(state, &one, changes, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_string_equal(now(state, "SELECT body FROM docs('fox')"),
+			    "brown fox");
+	assert_string_equal(now(state, "SELECT count(*) FROM docs_of_users"),
+			    "0");
+	fails_table(state, "docs_content", ERROR_USAGE,
+		    "'docs_content' holds data of virtual table 'docs'; name "
+		    "that");
+}
+
+static void another_search_index_does_not_fit(void **state)
+{
+	sql(in_folder(state, "staged.db"),
+	    "CREATE VIRTUAL TABLE docs USING fts5(body)");
+	sql(in_folder(state, "app.db"),
+	    "CREATE VIRTUAL TABLE docs USING fts5(body, title)");
+	misfit(state, "no virtual table 'docs' like the snapshot's");
+}
+
+static void triggers_and_search_indexes_do_not_mix(void **state)
+{
+	const struct restore_selection what = { .triggers = 1 };
+
+	given(state, SEARCH, "", "");
+	fails_as(state, &what, ERROR_USAGE,
+		 "virtual table 'docs' can't be restored while triggers run; "
+		 "leave out --triggers, or choose other tables with --table");
+}
+
+/* ---- names ---- */
+
+static void awkward_names_are_no_trouble(void **state)
+{
+	given(state,
+	      "CREATE TABLE \"a\"\"b '%s\"(\"id\"\"\" INTEGER PRIMARY KEY, "
+	      "\"select\", \"c'd\");"
+	      "CREATE TABLE \"weird]\"(\"x y\" REFERENCES \"a\"\"b '%s\", "
+	      "\"t\", \"s\");",
+	      "INSERT INTO \"a\"\"b '%s\" VALUES (1,'x','y'),(2,'z',0);"
+	      "INSERT INTO \"weird]\" VALUES (1, 2, 3)",
+	      "INSERT INTO \"a\"\"b '%s\" VALUES (2,'old',0)");
+	replay_table(state, "weird]",
+		     "weird] +1 ~0 -0, parent a\"b '%s +1 ~0 -0");
+	replay(state, "a\"b '%s +0 ~1 -0, weird] +0 ~0 -0");
+}
+
+static void a_missing_target_is_told_and_not_made(void **state)
+{
+	struct error err = ERROR_INIT;
+	const struct restore_selection all = { .busy_timeout_ms = 50 };
+	char changes[2048];
+
+	sql(in_folder(state, "staged.db"), "CREATE TABLE t(a)");
+	assert_int_equal(into(state, &all, changes, &err), -1);
+	assert_error(&err, ERROR_FAILED,
+		     "cannot open '%s': unable to open database file",
+		     in_folder(state, "app.db"));
+	assert_false(file_exists(in_folder(state, "app.db")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FOLDER_TEST(rows_are_inserted_updated_and_deleted),
+		FOLDER_TEST(rows_without_a_key_column_go_by_rowid),
+		FOLDER_TEST(a_column_named_rowid_is_only_a_column),
+		FOLDER_TEST(rows_without_rowid_go_by_primary_key),
+		FOLDER_TEST(the_same_key_may_be_declared_in_another_order),
+		FOLDER_TEST(a_key_that_differs_in_case_alone_is_made_the_same),
+		FOLDER_TEST(every_class_and_bit_of_a_value_counts),
+		FOLDER_TEST(wide_tables_go_over),
+		FOLDER_TEST(rows_may_swap_what_is_unique),
+		FOLDER_TEST(a_unique_value_may_move_to_a_new_row),
+		FOLDER_TEST(an_empty_snapshot_table_empties_the_target),
+		FOLDER_TEST(ill_formed_utf16_goes_over),
+		FOLDER_TEST(another_encoding_is_refused),
+		FOLDER_TEST(all_that_is_missing_is_listed),
+		FOLDER_TEST(rowids_that_cannot_be_reached_are_told),
+		FOLDER_TEST(a_key_with_an_index_of_its_own_is_no_rowid),
+		FOLDER_TEST(names_differ_in_case_at_will),
+		FOLDER_TEST(columns_that_only_the_target_has_keep_their_values),
+		FOLDER_TEST(computed_columns_are_left_out),
+		FOLDER_TEST(a_type_that_would_change_a_value_is_told),
+		FOLDER_TEST(what_a_constraint_refuses_is_named),
+		FOLDER_TEST(a_null_that_is_not_allowed_is_named),
+		FOLDER_TEST(a_unique_value_twice_is_named_and_replaces_nothing),
+		FOLDER_TEST(a_strict_type_is_named),
+		FOLDER_TEST(a_missing_collation_is_named),
+		FOLDER_TEST(a_locked_target_is_waited_for),
+		FOLDER_TEST(a_dry_run_changes_nothing_and_tells_all),
+		FOLDER_TEST(the_journal_mode_stays),
+		FOLDER_TEST(an_unlisted_table_keeps_its_rows),
+		FOLDER_TEST(an_unknown_table_is_told_with_what_there_is),
+		FOLDER_TEST(a_lower_counter_is_raised),
+		FOLDER_TEST(a_higher_counter_stays),
+		FOLDER_TEST(a_counter_that_is_not_there_is_made),
+		FOLDER_TEST(junk_for_a_counter_is_replaced),
+		FOLDER_TEST(nothing_cascades),
+		FOLDER_TEST(an_orphan_is_refused_by_name),
+		FOLDER_TEST(old_orphans_do_not_get_in_the_way),
+		FOLDER_TEST(missing_parents_come_along_and_others_stay),
+		FOLDER_TEST(parents_of_parents_come_along),
+		FOLDER_TEST(cycles_of_parents_end),
+		FOLDER_TEST(composite_keys_with_nulls_need_no_parent),
+		FOLDER_TEST(a_parent_is_matched_as_sqlite_does),
+		FOLDER_TEST(a_parent_whose_rowid_is_taken_gets_another),
+		FOLDER_TEST(a_parent_whose_key_is_taken_is_told),
+		FOLDER_TEST(a_parent_that_is_nowhere_is_an_orphan),
+		FOLDER_TEST(a_parent_table_that_does_not_fit_matters_if_needed),
+		FOLDER_TEST(a_foreign_key_to_nowhere_is_an_orphan_too),
+		FOLDER_TEST(keys_that_sqlite_cannot_enforce_are_left_alone),
+		FOLDER_TEST(children_without_rowid_are_named_by_their_key),
+		FOLDER_TEST(triggers_stay_quiet),
+		FOLDER_TEST(triggers_run_when_asked_for),
+		FOLDER_TEST(a_trigger_that_changes_the_rows_is_told),
+		FOLDER_TEST(a_trigger_that_makes_an_orphan_is_told),
+		FOLDER_TEST(a_search_index_is_replayed_with_all),
+		FOLDER_TEST(a_search_index_is_chosen_by_its_own_name),
+		FOLDER_TEST(another_search_index_does_not_fit),
+		FOLDER_TEST(triggers_and_search_indexes_do_not_mix),
+		FOLDER_TEST(awkward_names_are_no_trouble),
+		FOLDER_TEST(a_missing_target_is_told_and_not_made),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
