@@ -1,0 +1,321 @@
+/*
+ * gitstore_internal.h - what the files of gitstore/ share
+ */
+#ifndef GITSTORE_INTERNAL_H
+#define GITSTORE_INTERNAL_H
+
+#include <git2.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "gitstore/gitstore.h"
+
+struct buffer;
+struct error;
+struct hasher;
+
+/* ---- id_set.c: ids of objects that need not be stored again ---- */
+
+struct id_set {
+	struct object_id *slots; /* all zero: free */
+	size_t capacity;         /* a power of two, or 0 */
+	size_t count;
+};
+
+/** @return 1 when `id` is new, 0 when it was there, -1: out of memory */
+int id_set_add(struct id_set *s, const struct object_id *id, struct error *err);
+int id_set_has(const struct id_set *s, const struct object_id *id);
+void id_set_release(struct id_set *s);
+
+/* ---- deflate.c: zlib streams ---- */
+
+struct deflater;
+
+int deflater_new(struct deflater **out, struct error *err);
+void deflater_free(struct deflater *d);
+
+/** Compress `data` into one zlib stream and hand it to `write` in pieces. */
+int deflater_run(struct deflater *d, const void *data, size_t size,
+		 int (*write)(void *payload, const void *data, size_t size,
+			      struct error *err),
+		 void *payload, struct error *err);
+
+/* ---- pack_index.c, pack_write.c ---- */
+
+struct pack_entry {
+	struct object_id id;
+	uint32_t crc32; /* of the entry as it lies in the pack */
+	uint64_t offset;
+};
+
+/**
+ * Write an index (version 2) for a pack.  Sorts `entries` by id.
+ *
+ * @param pack_hash  the pack's last 20 bytes
+ */
+int pack_index_write(const char *path, struct pack_entry *entries, size_t count,
+		     const unsigned char *pack_hash, struct error *err);
+
+/* Types as a pack numbers them. */
+enum pack_type { PACK_COMMIT = 1, PACK_TREE = 2, PACK_BLOB = 3 };
+
+struct pack_writer;
+
+/** Begin a pack in the files "pack" and "idx" of `folder`. */
+int pack_writer_new(struct pack_writer **out, const char *folder,
+		    struct error *err);
+
+/** Append one object whole.  After a failure the writer refuses further work.
+ */
+int pack_writer_put(struct pack_writer *w, enum pack_type type,
+		    const struct object_id *id, const void *data, size_t size,
+		    struct error *err);
+
+/** Write count, trailer and index, and sync both files. */
+int pack_writer_close(struct pack_writer *w, struct error *err);
+
+/** The objects put so far; sorted by id after pack_writer_close(). */
+const struct pack_entry *pack_writer_entries(const struct pack_writer *w,
+					     size_t *count);
+/** The pack's last 20 bytes, after pack_writer_close(). */
+const unsigned char *pack_writer_hash(const struct pack_writer *w);
+/** The files stay. NULL is allowed. */
+void pack_writer_free(struct pack_writer *w);
+
+/* ---- open.c ---- */
+
+/** A pack of ours in objects/pack that no ref is known to reach. */
+struct published {
+	char *pack, *idx, *keep; /* paths */
+	int keep_fd; /* holds an flock: the sign that we are alive */
+	int removable;
+	struct timespec mtime; /* of the pack as we placed it */
+};
+
+struct gitstore {
+	struct sink sink; /* first: the pointer that gitstore_sink() hands out
+			   */
+	git_repository *repo;
+	git_odb *odb;
+	char *where;   /* what the user called the repository */
+	char *branch;  /* "database-backups" */
+	char *ref;     /* "refs/heads/database-backups" */
+	char *common;  /* the git folder that all work trees share, no '/' */
+	char *objects; /* its object folder, no '/' */
+	char *folder;  /* <common>/dbstow, or NULL until made */
+	char *scratch; /* of this run, or NULL until made */
+	struct hasher *hasher;
+	struct deflater *deflater;
+	struct id_set known;
+	struct object_id known_tip; /* the tip that `known` is about */
+	int known_loaded;
+	struct pack_writer *pack;
+	struct published *published;
+	size_t published_count;
+	int lock_fd; /* -1: not held */
+	unsigned int lock_wait_ms;
+	unsigned int tries; /* to move the branch */
+	int checked, adopt;
+	/* The newest snapshot of the history read last and its index commit,
+	 * whose tree is the same: all there is in a clone of depth 1. */
+	struct object_id newest, newest_tip;
+};
+
+/** Record an error with libgit2's own message behind the text; ERROR_FAILED
+ *  becomes ERROR_NOSPACE where that is the cause. @return -1 */
+int git_failed(struct error *err, enum error_code code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** The scratch folder of this run, made on first use; borrowed. */
+const char *gitstore_scratch(struct gitstore *g, struct error *err);
+
+/** "1f2e3d4": how people are told of an object. */
+#define SHORT_HEX_SIZE 8
+void object_short(char out[SHORT_HEX_SIZE], const struct object_id *id);
+
+int object_same(const struct object_id *a, const struct object_id *b);
+int object_is_zero(const struct object_id *id);
+void object_to_oid(git_oid *out, const struct object_id *id);
+void object_from_oid(struct object_id *out, const git_oid *id);
+
+/* ---- objects.c ---- */
+
+struct raw_commit {
+	struct object_id tree;
+	struct object_id *parents;
+	size_t parent_count;
+	int64_t created_at_s; /* committer's time */
+	char *message;
+};
+
+/**
+ * Read a commit as it is stored: grafts of a shallow clone do not apply.
+ * @return 0; 1 when the object is missing or is no sound commit; -1
+ */
+int raw_commit_read(struct gitstore *g, const struct object_id *id,
+		    struct raw_commit *out, struct error *err);
+void raw_commit_release(struct raw_commit *c);
+
+/** Store a commit as a loose object, synced. */
+int commit_write(struct gitstore *g, const struct object_id *tree,
+		 const struct object_id *parents, size_t parent_count,
+		 int64_t when_s, const char *message, struct object_id *id,
+		 struct error *err);
+
+/** SHA-1 over "TYPE SIZE\0" and the bytes. */
+void object_hash(struct hasher *h, const char *type, const void *data,
+		 size_t size, struct object_id *id);
+
+/** Call `each` for every entry of a raw tree.  @return 0, 1: the tree is
+ *  malformed, or what `each` returned when that is not 0 */
+int tree_each(const void *data, size_t size,
+	      int (*each)(void *payload, unsigned int mode, const char *name,
+			  const struct object_id *id, struct error *err),
+	      void *payload, struct error *err);
+
+/** Add all that the trees of the retained snapshots reach to g->known. */
+int known_load(struct gitstore *g, struct error *err);
+
+/** @return 0 when every object below `tree` is there, else -1 */
+int tree_complete(struct gitstore *g, const struct object_id *tree,
+		  struct error *err);
+
+/* ---- message.c ---- */
+
+/** The last paragraph of a commit message as keys and values. */
+struct trailers {
+	char *text;
+	struct {
+		const char *key, *value;
+	} * items;
+	size_t count;
+};
+
+int trailers_parse(struct trailers *t, const char *message, struct error *err);
+/** The first value of `key`, or NULL. */
+const char *trailers_get(const struct trailers *t, const char *key);
+void trailers_release(struct trailers *t);
+
+/** Read the trailers of a snapshot into `s` (not its id).
+ *  @return 0; 1: these are not a snapshot's; -1: out of memory */
+int snapshot_from_trailers(struct snapshot *s, const struct trailers *t,
+			   struct error *err);
+void snapshot_release(struct snapshot *s);
+
+/** Refuse what could not stand in one line of a trailer. */
+int message_check(const struct gitstore_snapshot *s, struct error *err);
+int message_check_line(const char *what, const char *text, struct error *err);
+
+/** Compose a snapshot's message.
+ *  @param serial  above 1: tells it from an equal one of the same second */
+int message_snapshot(struct buffer *out, const struct gitstore_snapshot *s,
+		     unsigned int serial, struct error *err);
+
+/** Compose an index commit's message. */
+int message_index(struct buffer *out, const struct history *h,
+		  struct error *err);
+
+/* ---- history.c ---- */
+
+#define HISTORY_ANY    0 /* an index commit or a snapshot */
+#define HISTORY_BRANCH 1 /* an index commit only */
+
+/**
+ * Read the history that `tip` tells.
+ * @return 0; 1 when `tip` is nothing of ours; -1
+ */
+int history_read(struct gitstore *g, const struct object_id *tip, int what,
+		 struct history **out, struct error *err);
+
+/**
+ * Read the branch as it is now.
+ * @return 0 (`exists` tells whether it is there); 1: it exists and is not
+ *         ours, only its tip is set; -1
+ */
+int history_of_branch(struct gitstore *g, struct history **out,
+		      struct error *err);
+int branch_not_ours(struct gitstore *g, struct error *err);
+int history_index(const struct history *h, const struct object_id *id,
+		  size_t *at);
+struct history *history_new(void);
+/** Put a snapshot in front; its strings become the history's. */
+int history_prepend(struct history *h, const struct snapshot *s,
+		    struct error *err);
+void history_remove(struct history *h, size_t at);
+
+/** Drop what `keep` does not hold; @return how many */
+size_t history_retain(struct history *h, unsigned int keep);
+
+/* ---- branch.c ---- */
+
+/** Where a ref points. @return 0; 1: absent; -1 (a symbolic ref too) */
+int ref_read(struct gitstore *g, const char *ref, struct object_id *id,
+	     struct error *err);
+
+/** @return 0, or -1 with ERROR_REFUSED when a work tree has it checked out */
+int branch_not_checked_out(struct gitstore *g, struct error *err);
+
+/** A branch whose name is a folder of ours, or the other way round. */
+int branch_name_free(struct gitstore *g, const char *ref, struct error *err);
+
+enum move_result { MOVE_DONE = 0, MOVE_CHANGED = 1, MOVE_LOCKED = 2 };
+
+/**
+ * Point `ref` to `id` if it points to `old` (all zero: if it is absent), and
+ * leave one entry in its reflog.  The lock is held.
+ * @return enum move_result, or -1
+ */
+int ref_move(struct gitstore *g, const char *ref, const struct object_id *old,
+	     const struct object_id *id, const char *log, struct error *err);
+
+/** Say whose lock it is that MOVE_LOCKED told of. @return -1 */
+int ref_locked(struct gitstore *g, const char *ref, struct error *err);
+
+/* ---- lock.c ---- */
+
+/** Take the repository's lock and sweep what killed runs left. */
+int store_lock(struct gitstore *g, struct error *err);
+void store_unlock(struct gitstore *g);
+
+int intent_write(struct gitstore *g, const char *ref,
+		 const struct object_id *old, const struct object_id *id,
+		 struct error *err);
+void intent_remove(struct gitstore *g);
+
+/* ---- publish.c ---- */
+
+/** Remove .keep files that killed runs left, and packs that they placed and
+ *  that no ref can reach.
+ *  @param unmoved_pid  the process that was killed before its ref moved; 0 */
+void keep_sweep(struct gitstore *g, long unmoved_pid);
+
+/** Refuse to go on while objects were put and not published. */
+int check_published(struct gitstore *g, struct error *err);
+
+/** Note in the .keep files that a ref is about to reach their packs. */
+int published_committing(struct gitstore *g, struct error *err);
+/** The ref moved: let go of the packs. */
+void published_release(struct gitstore *g);
+/** No ref will reach the packs: remove them where that is safe. */
+void published_discard(struct gitstore *g);
+/** Rename a finished scratch file into the object folder. */
+int object_place(const char *from, const char *to, struct error *err);
+
+/* ---- commit.c ---- */
+
+/** What one call changes in the list of snapshots. */
+struct edit {
+	/* Change `h`, which was just read.
+	 * @return 0: write it; 1: nothing to write; -1 */
+	int (*apply)(struct gitstore *g, struct history *h, struct edit *e,
+		     struct error *err);
+	const char *log; /* for the reflog */
+	int64_t when_s;
+	int adopt;
+};
+
+/** Read the branch, apply the edit, move the branch; again when it moved. */
+int branch_edit(struct gitstore *g, struct edit *e, struct error *err);
+
+#endif /* GITSTORE_INTERNAL_H */

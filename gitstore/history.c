@@ -1,0 +1,565 @@
+/*
+ * history.c - the list of snapshots that a branch tells
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "gitstore/gitstore_internal.h"
+
+struct history *history_new(void)
+{
+	return calloc(1, sizeof(struct history));
+}
+
+void history_free(struct history *h)
+{
+	size_t i;
+
+	if (!h)
+		return;
+	for (i = 0; i < h->count; i++)
+		snapshot_release(&h->snapshots[i]);
+	free(h->snapshots);
+	free(h->deleted);
+	free(h->source);
+	free(h->ref);
+	free(h);
+}
+
+int history_index(const struct history *h, const struct object_id *id,
+		  size_t *at)
+{
+	for (*at = 0; *at < h->count; (*at)++)
+		if (object_same(&h->snapshots[*at].id, id))
+			return 1;
+	return 0;
+}
+
+static int make_room(struct history *h, struct error *err)
+{
+	struct snapshot *all =
+		realloc(h->snapshots, (h->count + 1) * sizeof(*all));
+
+	if (!all)
+		return error_nomem(err);
+	h->snapshots = all;
+	return 0;
+}
+
+int history_prepend(struct history *h, const struct snapshot *s,
+		    struct error *err)
+{
+	if (make_room(h, err) < 0)
+		return -1;
+	memmove(h->snapshots + 1, h->snapshots,
+		h->count * sizeof(*h->snapshots));
+	h->snapshots[0] = *s;
+	h->count++;
+	return 0;
+}
+
+void history_remove(struct history *h, size_t at)
+{
+	snapshot_release(&h->snapshots[at]);
+	h->count--;
+	memmove(h->snapshots + at, h->snapshots + at + 1,
+		(h->count - at) * sizeof(*h->snapshots));
+}
+
+static int is_proven(const struct snapshot *s)
+{
+	return s->drill && !strcmp(s->drill, "ok");
+}
+
+/*
+ * The newest `keep` that are not pinned stay, and the pinned ones.  If none of
+ * them was ever restored, the newest that was stays too.
+ */
+size_t history_retain(struct history *h, unsigned int keep)
+{
+	size_t i, counted = 0, dropped = 0, proven = h->count;
+	int have_proven = 0;
+
+	for (i = 0; i < h->count; i++) {
+		int stays = h->snapshots[i].pinned || counted++ < keep;
+
+		if (is_proven(&h->snapshots[i]) && proven == h->count)
+			proven = i;
+		if (stays && is_proven(&h->snapshots[i]))
+			have_proven = 1;
+	}
+	for (i = h->count, counted = 0; i-- > 0;)
+		counted += !h->snapshots[i].pinned;
+	for (i = h->count; i-- > 0;) {
+		if (h->snapshots[i].pinned)
+			continue;
+		if (counted-- > keep && (have_proven || i != proven)) {
+			history_remove(h, i);
+			dropped++;
+		}
+	}
+	return dropped;
+}
+
+/* ---- reading ---- */
+
+/* "<40 hex>[ <time>]" */
+static int parse_id_time(const char *text, struct object_id *id, int64_t *when)
+{
+	char hex[OBJECT_HEX_SIZE];
+
+	*when = 0;
+	if (strlen(text) < 40)
+		return -1;
+	memcpy(hex, text, 40);
+	hex[40] = '\0';
+	if (hex_decode(id->bytes, hex, sizeof(id->bytes)) < 0)
+		return -1;
+	if (!text[40])
+		return 0;
+	return text[40] == ' ' ? clock_parse(when, text + 41) : -1;
+}
+
+static int add_tombstone(struct history *h, const struct object_id *id,
+			 int64_t when_s, struct error *err)
+{
+	struct tombstone *all;
+
+	if (!(h->deleted_count & (h->deleted_count - 1))) {
+		all = realloc(h->deleted,
+			      (h->deleted_count + 1) * 2 * sizeof(*all));
+		if (!all)
+			return error_nomem(err);
+		h->deleted = all;
+	}
+	h->deleted[h->deleted_count].id = *id;
+	h->deleted[h->deleted_count++].deleted_at_s = when_s;
+	return 0;
+}
+
+/* The lines that come more than once. */
+static int take_state(struct history *h, const char *key, const char *value,
+		      struct error *err)
+{
+	struct object_id id;
+	int64_t when_s;
+	size_t at;
+
+	if (parse_id_time(value, &id, &when_s) < 0)
+		return 0;
+	if (!strcmp(key, "Deleted"))
+		return add_tombstone(h, &id, when_s, err);
+	if (!history_index(h, &id, &at))
+		return 0;
+	if (!strcmp(key, "Pinned"))
+		h->snapshots[at].pinned = 1;
+	else if (!strcmp(key, "Snapshot") && h->snapshots[at].absent &&
+		 !h->snapshots[at].created_at_s)
+		h->snapshots[at].created_at_s = when_s;
+	return 0;
+}
+
+static int take_trailers(struct history *h, const struct trailers *t,
+			 struct error *err)
+{
+	const char *text;
+	unsigned int keep;
+	size_t i;
+
+	text = trailers_get(t, "Source");
+	h->source = strdup(text ? text : "");
+	if (!h->source)
+		return error_nomem(err);
+	text = trailers_get(t, "Retention");
+	if (text && sscanf(text, "keep=%9u", &keep) == 1)
+		h->keep = keep;
+	text = trailers_get(t, "Checked");
+	if (text && clock_parse(&h->checked_at_s, text) < 0)
+		h->checked_at_s = 0;
+	for (i = 0; i < t->count; i++)
+		if (take_state(h, t->items[i].key, t->items[i].value, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Fill in what the snapshot's own commit says; `tree` receives its tree.
+ * @return 0; 1: the commit is not here; -1 */
+static int read_snapshot(struct gitstore *g, struct snapshot *s,
+			 struct object_id *tree, struct error *err)
+{
+	struct raw_commit c;
+	struct trailers t;
+	int rc = raw_commit_read(g, &s->id, &c, err);
+
+	if (rc)
+		return rc;
+	*tree = c.tree;
+	rc = trailers_parse(&t, c.message, err);
+	if (!rc) {
+		rc = snapshot_from_trailers(s, &t, err);
+		trailers_release(&t);
+	}
+	if (!rc && c.parent_count) {
+		snapshot_release(s);
+		rc = 1;
+	}
+	raw_commit_release(&c);
+	return rc;
+}
+
+/* Parents are: the previous one, the newest, then older and older ones. */
+static const struct object_id *nth_newest(const struct raw_commit *c, size_t n)
+{
+	if (c->parent_count < 2 || n > 1)
+		return &c->parents[n];
+	return &c->parents[1 - n];
+}
+
+/* The newest one's facts stand in the index commit too, and its files in the
+ * index commit's tree. */
+static int newest_from_index(struct gitstore *g, struct history *h,
+			     const struct trailers *t, struct error *err)
+{
+	struct object_id id = h->snapshots[0].id;
+	int rc = snapshot_from_trailers(&h->snapshots[0], t, err);
+
+	if (rc < 0)
+		return -1;
+	h->snapshots[0].absent = rc;
+	h->snapshots[0].id = id;
+	g->newest = id;
+	g->newest_tip = h->tip;
+	return 0;
+}
+
+static int tip_mismatch(const struct history *h, struct error *err)
+{
+	char tip[SHORT_HEX_SIZE], id[SHORT_HEX_SIZE];
+
+	object_short(tip, &h->tip);
+	object_short(id, &h->snapshots[0].id);
+	return error_set(
+		err, ERROR_DAMAGE,
+		"index commit %s does not hold the files of its newest "
+		"snapshot %s; somebody changed the branch by hand",
+		tip, id);
+}
+
+static int read_list(struct gitstore *g, struct history *h,
+		     const struct raw_commit *c, const struct trailers *t,
+		     struct error *err)
+{
+	struct object_id tree;
+	size_t i, at;
+	int rc;
+
+	for (i = 0; i < c->parent_count; i++) {
+		const struct object_id *id = nth_newest(c, i);
+		struct snapshot *s;
+
+		if (history_index(h, id, &at))
+			continue;
+		if (make_room(h, err) < 0)
+			return -1;
+		s = &h->snapshots[h->count++];
+		memset(s, 0, sizeof(*s));
+		s->id = *id;
+		rc = read_snapshot(g, s, &tree, err);
+		if (rc < 0)
+			return -1;
+		if (rc) {
+			memset(s, 0, sizeof(*s));
+			s->id = *id;
+			s->absent = 1;
+		}
+		if (!i && !rc && !object_same(&tree, &c->tree))
+			return tip_mismatch(h, err);
+	}
+	if (h->count && h->snapshots[0].absent &&
+	    newest_from_index(g, h, t, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int read_index(struct gitstore *g, struct history *h,
+		      const struct raw_commit *c, const struct trailers *t,
+		      struct error *err)
+{
+	const char *version = trailers_get(t, "Dbstow-Branch");
+
+	if (strcmp(version, "1") != 0)
+		return error_set(err, ERROR_REFUSED,
+				 "the branch is laid out in a newer way ('%s') "
+				 "than this dbstow knows; update it",
+				 version);
+	if (!c->parent_count)
+		return 1;
+	if (read_list(g, h, c, t, err) < 0)
+		return -1;
+	return take_trailers(h, t, err);
+}
+
+/* A snapshot alone: a list of one. */
+static int read_single(struct gitstore *g, struct history *h, struct error *err)
+{
+	struct object_id tree;
+	struct snapshot s;
+	int rc;
+
+	memset(&s, 0, sizeof(s));
+	s.id = h->tip;
+	rc = read_snapshot(g, &s, &tree, err);
+	if (rc)
+		return rc;
+	if (history_prepend(h, &s, err) < 0) {
+		snapshot_release(&s);
+		return -1;
+	}
+	h->source = strdup(s.source);
+	return h->source ? 0 : error_nomem(err);
+}
+
+int history_read(struct gitstore *g, const struct object_id *tip, int what,
+		 struct history **out, struct error *err)
+{
+	struct history *h = history_new();
+	struct trailers t = { NULL, NULL, 0 };
+	struct raw_commit c = { .parents = NULL };
+	int rc;
+
+	*out = NULL;
+	if (!h)
+		return error_nomem(err);
+	h->tip = *tip;
+	h->exists = 1;
+	rc = raw_commit_read(g, tip, &c, err);
+	if (!rc)
+		rc = trailers_parse(&t, c.message, err);
+	if (!rc && trailers_get(&t, "Dbstow-Branch"))
+		rc = read_index(g, h, &c, &t, err);
+	else if (!rc)
+		rc = what == HISTORY_ANY ? read_single(g, h, err) : 1;
+	trailers_release(&t);
+	raw_commit_release(&c);
+	if (rc) {
+		history_free(h);
+		return rc;
+	}
+	*out = h;
+	return 0;
+}
+
+int branch_not_ours(struct gitstore *g, struct error *err)
+{
+	return error_set(err, ERROR_REFUSED,
+			 "branch '%s' exists and holds something else; use "
+			 "--branch NAME, or --adopt to rename it to "
+			 "'%s-before-dbstow' first",
+			 g->branch, g->branch);
+}
+
+static int set_ref(struct history *h, const char *ref, struct error *err)
+{
+	free(h->ref);
+	h->ref = strdup(ref);
+	return h->ref ? 0 : error_nomem(err);
+}
+
+/* @return 0; 1: the ref exists and is not ours (its tip is set); -1 */
+static int history_of_ref(struct gitstore *g, const char *ref,
+			  struct history **out, struct error *err)
+{
+	struct object_id tip;
+	int rc = ref_read(g, ref, &tip, err);
+
+	*out = NULL;
+	if (rc < 0)
+		return -1;
+	if (!rc) {
+		rc = history_read(g, &tip, HISTORY_BRANCH, out, err);
+		if (rc <= 0)
+			return rc < 0 ? -1 : set_ref(*out, ref, err);
+	} else {
+		rc = 0;
+	}
+	*out = history_new();
+	if (!*out)
+		return error_nomem(err);
+	(*out)->tip = tip;
+	(*out)->exists = rc;
+	return set_ref(*out, ref, err) < 0 ? -1 : rc;
+}
+
+int history_of_branch(struct gitstore *g, struct history **out,
+		      struct error *err)
+{
+	return history_of_ref(g, g->ref, out, err);
+}
+
+/* ---- the newer of local and remote-tracking branch ---- */
+
+static int64_t newest_time(const struct history *h)
+{
+	return h->count ? h->snapshots[0].created_at_s : INT64_MIN;
+}
+
+static int same_list(const struct history *a, const struct history *b)
+{
+	size_t i;
+
+	if (a->count != b->count)
+		return 0;
+	for (i = 0; i < a->count; i++)
+		if (!object_same(&a->snapshots[i].id, &b->snapshots[i].id))
+			return 0;
+	return 1;
+}
+
+/* The remote-tracking branch whose newest snapshot is newest; NULL: none */
+static int newest_remote(struct gitstore *g, struct history **out,
+			 struct error *err)
+{
+	git_reference_iterator *all = NULL;
+	struct buffer pattern = BUFFER_INIT;
+	struct history *h;
+	const char *name;
+	int rc = 0;
+
+	*out = NULL;
+	buffer_printf(&pattern, "refs/remotes/*/%s", g->branch);
+	if (!buffer_cstr(&pattern)) {
+		buffer_release(&pattern);
+		return error_nomem(err);
+	}
+	if (git_reference_iterator_glob_new(&all, g->repo, pattern.data) < 0)
+		rc = git_failed(err, ERROR_FAILED, "cannot read the refs");
+	while (!rc && !git_reference_next_name(&name, all)) {
+		/* what is not ours there is no reason to stop */
+		if (history_of_ref(g, name, &h, NULL) || !h->count ||
+		    (*out && newest_time(*out) >= newest_time(h))) {
+			history_free(h);
+			continue;
+		}
+		history_free(*out);
+		*out = h;
+	}
+	git_reference_iterator_free(all);
+	buffer_release(&pattern);
+	return rc;
+}
+
+static char *make_note(const struct history *used, const struct history *other)
+{
+	struct buffer text = BUFFER_INIT;
+	char newer[CLOCK_TEXT_SIZE], older[CLOCK_TEXT_SIZE];
+
+	clock_text(newer, newest_time(used));
+	if (!other->count) {
+		buffer_printf(&text, "'%s' is not here; reading '%s'",
+			      other->ref, used->ref);
+	} else {
+		clock_text(older, newest_time(other));
+		buffer_printf(&text,
+			      "'%s' (newest %s) and '%s' (newest %s) differ; "
+			      "reading the first",
+			      used->ref, newer, other->ref, older);
+	}
+	return buffer_detach(&text);
+}
+
+/* Take the newer one into *out and say so. */
+static void choose(struct history **out, struct history *remote, char **note)
+{
+	struct history *swap;
+	char *text;
+
+	if (!same_list(*out, remote)) {
+		if (newest_time(remote) > newest_time(*out)) {
+			swap = *out;
+			*out = remote;
+			remote = swap;
+		}
+		text = make_note(*out, remote);
+		if (note)
+			*note = text;
+		else
+			free(text);
+	}
+	history_free(remote);
+}
+
+int gitstore_history(struct gitstore *g, int newest, struct history **out,
+		     char **note, struct error *err)
+{
+	struct history *remote = NULL;
+	int rc;
+
+	if (note)
+		*note = NULL;
+	rc = history_of_branch(g, out, err);
+	if (rc > 0)
+		rc = branch_not_ours(g, err);
+	if (!rc && newest)
+		rc = newest_remote(g, &remote, err);
+	if (rc < 0) {
+		history_free(*out);
+		*out = NULL;
+		return -1;
+	}
+	if (remote)
+		choose(out, remote, note);
+	return 0;
+}
+
+/* ---- at any commit ---- */
+
+static int resolve(struct gitstore *g, const char *rev, struct object_id *id)
+{
+	git_object *object = NULL, *commit = NULL;
+	struct buffer name = BUFFER_INIT;
+	int rc = -1;
+
+	/* our own names first: "undo/20261120T023522Z" */
+	if (!strncmp(rev, "undo/", 5))
+		buffer_str(&name, "refs/dbstow/");
+	buffer_str(&name, rev);
+	if (buffer_cstr(&name) &&
+	    !git_revparse_single(&object, g->repo, name.data) &&
+	    !git_object_peel(&commit, object, GIT_OBJECT_COMMIT)) {
+		object_from_oid(id, git_object_id(commit));
+		rc = 0;
+	}
+	git_object_free(object);
+	git_object_free(commit);
+	buffer_release(&name);
+	return rc;
+}
+
+int gitstore_history_at(struct gitstore *g, const char *rev,
+			struct history **out, struct error *err)
+{
+	struct object_id id;
+	int rc = 1;
+
+	*out = NULL;
+	if (!resolve(g, rev, &id))
+		rc = history_read(g, &id, HISTORY_ANY, out, err);
+	if (rc > 0)
+		return error_set(err, ERROR_FAILED,
+				 "'%s' is no snapshot of dbstow; 'dbstow list' "
+				 "shows what there is",
+				 rev);
+	if (rc < 0)
+		return -1;
+	if (set_ref(*out, rev, err) < 0) {
+		history_free(*out);
+		*out = NULL;
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,293 @@
+/*
+ * keep.c - pins, deletion, and safety snapshots outside the branch
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "gitstore/gitstore_internal.h"
+
+#define UNDO_REFS "refs/dbstow/undo/"
+
+struct change {
+	struct edit edit; /* first */
+	const struct object_id *id;
+	int pinned;
+};
+
+static int find(struct gitstore *g, const struct history *h,
+		const struct object_id *id, size_t *at, struct error *err)
+{
+	char hex[SHORT_HEX_SIZE];
+
+	if (history_index(h, id, at))
+		return 0;
+	object_short(hex, id);
+	return error_set(err, ERROR_FAILED, "branch '%s' has no snapshot %s",
+			 g->branch, hex);
+}
+
+static int apply_pin(struct gitstore *g, struct history *h, struct edit *e,
+		     struct error *err)
+{
+	struct change *c = (struct change *)e;
+	size_t at;
+
+	if (find(g, h, c->id, &at, err) < 0)
+		return -1;
+	if (h->snapshots[at].pinned == c->pinned)
+		return 1;
+	h->snapshots[at].pinned = c->pinned;
+	return 0;
+}
+
+int gitstore_pin(struct gitstore *g, const struct object_id *id, int pinned,
+		 struct error *err)
+{
+	struct change c = { .edit = { .apply = apply_pin,
+				      .log = pinned ? "dbstow: pin"
+						    : "dbstow: unpin",
+				      .when_s = clock_now() },
+			    .id = id,
+			    .pinned = pinned != 0 };
+
+	return branch_edit(g, &c.edit, err);
+}
+
+/* ---- deletion ---- */
+
+static int is_last_proven(const struct history *h, size_t at)
+{
+	size_t i;
+
+	for (i = 0; i < h->count; i++)
+		if (i != at && !h->snapshots[i].absent &&
+		    h->snapshots[i].drill &&
+		    !strcmp(h->snapshots[i].drill, "ok"))
+			return 0;
+	return h->snapshots[at].drill && !strcmp(h->snapshots[at].drill, "ok");
+}
+
+static int may_delete(const struct history *h, size_t at, struct error *err)
+{
+	char hex[SHORT_HEX_SIZE];
+
+	object_short(hex, &h->snapshots[at].id);
+	if (h->snapshots[at].pinned)
+		return error_set(err, ERROR_REFUSED,
+				 "snapshot %s is pinned; unpin it first", hex);
+	if (h->count == 1)
+		return error_set(err, ERROR_REFUSED,
+				 "snapshot %s is the last one; export again "
+				 "first",
+				 hex);
+	if (is_last_proven(h, at))
+		return error_set(err, ERROR_REFUSED,
+				 "snapshot %s is the last one that was proven "
+				 "restorable; export again first",
+				 hex);
+	return 0;
+}
+
+static int apply_delete(struct gitstore *g, struct history *h, struct edit *e,
+			struct error *err)
+{
+	struct change *c = (struct change *)e;
+	struct tombstone *all;
+	size_t at;
+
+	if (find(g, h, c->id, &at, err) < 0 || may_delete(h, at, err) < 0)
+		return -1;
+	all = realloc(h->deleted, (h->deleted_count + 1) * sizeof(*all));
+	if (!all)
+		return error_nomem(err);
+	h->deleted = all;
+	all[h->deleted_count].id = *c->id;
+	all[h->deleted_count++].deleted_at_s = e->when_s;
+	history_remove(h, at);
+	if (!at)
+		h->checked_at_s = 0; /* it was about the one that goes */
+	return 0;
+}
+
+int gitstore_delete(struct gitstore *g, const struct object_id *id,
+		    struct error *err)
+{
+	struct change c = { .edit = { .apply = apply_delete,
+				      .log = "dbstow: delete",
+				      .when_s = clock_now() },
+			    .id = id };
+
+	return branch_edit(g, &c.edit, err);
+}
+
+/* ---- undo ---- */
+
+/* "20261120T023522Z" */
+static void compact_time(char out[CLOCK_TEXT_SIZE], int64_t when_s)
+{
+	char iso[CLOCK_TEXT_SIZE];
+	size_t used = 0, i;
+
+	clock_iso(iso, when_s);
+	for (i = 0; iso[i]; i++)
+		if (iso[i] != '-' && iso[i] != ':')
+			out[used++] = iso[i];
+	out[used] = '\0';
+}
+
+/* Point the first free name of this second to the commit. */
+static int place_undo(struct gitstore *g, int64_t when_s,
+		      const struct object_id *id, char **ref, struct error *err)
+{
+	static const struct object_id zero;
+	struct buffer name = BUFFER_INIT;
+	char time[CLOCK_TEXT_SIZE];
+	unsigned int n;
+	int rc = MOVE_CHANGED;
+
+	compact_time(time, when_s);
+	for (n = 1; n < 1000 && rc == MOVE_CHANGED; n++) {
+		buffer_clear(&name);
+		buffer_printf(&name, "%s%s", UNDO_REFS, time);
+		if (n > 1)
+			buffer_printf(&name, "-%u", n);
+		if (!buffer_cstr(&name))
+			rc = error_nomem(err);
+		else
+			rc = ref_move(g, name.data, &zero, id,
+				      "dbstow: before a restore", err);
+	}
+	if (rc == MOVE_LOCKED)
+		rc = ref_locked(g, name.data, err);
+	else if (rc == MOVE_CHANGED)
+		rc = error_set(err, ERROR_CONFLICT,
+			       "no name is free for the safety snapshot");
+	*ref = rc ? NULL : buffer_detach(&name);
+	buffer_release(&name);
+	return rc;
+}
+
+struct undo_list {
+	char **refs;
+	size_t count;
+};
+
+/* By time, then by number: "...Z" < "...Z-2" < "...Z-10" */
+static int compare_undo(const void *a, const void *b)
+{
+	const char *x = *(char *const *)a, *y = *(char *const *)b;
+	size_t nx = strcspn(x, "-"), ny = strcspn(y, "-");
+	int diff = memcmp(x, y, nx < ny ? nx : ny);
+
+	if (diff || nx != ny)
+		return diff ? diff : (nx < ny ? -1 : 1);
+	diff = (int)strlen(x + nx) - (int)strlen(y + ny);
+	return diff ? diff : strcmp(x, y);
+}
+
+static int list_undo(struct gitstore *g, struct undo_list *l, struct error *err)
+{
+	git_reference_iterator *all = NULL;
+	const char *name;
+	char **refs;
+
+	memset(l, 0, sizeof(*l));
+	if (git_reference_iterator_glob_new(&all, g->repo, UNDO_REFS "*") < 0)
+		return git_failed(err, ERROR_FAILED, "cannot read the refs");
+	while (!git_reference_next_name(&name, all)) {
+		refs = realloc(l->refs, (l->count + 1) * sizeof(*refs));
+		if (refs)
+			l->refs = refs;
+		if (!refs || !(refs[l->count] = strdup(name))) {
+			error_nomem(err);
+			break;
+		}
+		l->count++;
+	}
+	git_reference_iterator_free(all);
+	if (l->count)
+		qsort(l->refs, l->count, sizeof(*l->refs), compare_undo);
+	return 0;
+}
+
+static void undo_list_release(struct undo_list *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		free(l->refs[i]);
+	free(l->refs);
+}
+
+/* What can't be removed now is removed by the next one. */
+static void trim_undo(struct gitstore *g)
+{
+	git_reference *r;
+	struct undo_list l;
+	size_t i;
+
+	if (!list_undo(g, &l, NULL))
+		for (i = 0; i + GITSTORE_UNDO_KEEP < l.count; i++) {
+			r = NULL;
+			if (!git_reference_lookup(&r, g->repo, l.refs[i]))
+				git_reference_delete(r);
+			git_reference_free(r);
+		}
+	undo_list_release(&l);
+}
+
+static int keep_locked(struct gitstore *g, const struct gitstore_snapshot *s,
+		       const char *message, char **ref, struct object_id *id,
+		       struct error *err)
+{
+	if (commit_write(g, &s->tree, NULL, 0, s->created_at_s, message, id,
+			 err) < 0 ||
+	    published_committing(g, err) < 0 ||
+	    place_undo(g, s->created_at_s, id, ref, err) < 0)
+		return -1;
+	trim_undo(g);
+	return 0;
+}
+
+/* Is all there that we did not store because the branch reached it? */
+static int check_tree(struct gitstore *g, const struct object_id *tree,
+		      struct error *err)
+{
+	struct object_id tip;
+
+	if (ref_read(g, g->ref, &tip, err) < 0)
+		return -1;
+	if (g->known_loaded && object_same(&tip, &g->known_tip))
+		return 0;
+	return tree_complete(g, tree, err);
+}
+
+int gitstore_keep_undo(struct gitstore *g, const struct gitstore_snapshot *s,
+		       char **name, struct object_id *id, struct error *err)
+{
+	struct buffer text = BUFFER_INIT;
+	char *ref = NULL;
+	int rc = -1;
+
+	*name = NULL;
+	if (message_check(s, err) < 0 || check_published(g, err) < 0 ||
+	    message_snapshot(&text, s, 1, err) < 0 || store_lock(g, err) < 0)
+		goto done;
+	if (!check_tree(g, &s->tree, err))
+		rc = keep_locked(g, s, text.data, &ref, id, err);
+	store_unlock(g);
+	if (rc < 0)
+		goto done;
+	published_release(g);
+	*name = strdup(ref + strlen("refs/dbstow/"));
+	if (!*name)
+		rc = error_nomem(err);
+done:
+	free(ref);
+	buffer_release(&text);
+	return rc;
+}

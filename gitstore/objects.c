@@ -1,0 +1,492 @@
+/*
+ * objects.c - commits and trees as git stores them
+ *
+ * Commits are read and written raw.  In a shallow clone libgit2 may hide a
+ * commit's parents or refuse to name one that is not there, and the list of
+ * snapshots *is* that list of parents.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "gitstore/gitstore_internal.h"
+
+#define COMMIT_MAX ((size_t)16 << 20)
+#define TREE_MAX   ((size_t)64 << 20)
+
+/* Read an object of a type and a size that we expect.
+ * @return 0; 1: missing, damaged or something else */
+static int read_object(git_odb_object **out, struct gitstore *g,
+		       const struct object_id *id, git_object_t type,
+		       size_t limit)
+{
+	git_object_t is;
+	git_oid oid;
+	size_t size;
+
+	*out = NULL;
+	object_to_oid(&oid, id);
+	if (git_odb_read_header(&size, &is, g->odb, &oid) < 0 || is != type ||
+	    size > limit)
+		return 1;
+	return git_odb_read(out, g->odb, &oid) < 0;
+}
+
+/* "NAME <hex>\n" at *p: take the id and step over the line; 1, else 0 */
+static int header_id(const char **p, const char *end, const char *name,
+		     struct object_id *id)
+{
+	size_t size = strlen(name);
+
+	if ((size_t)(end - *p) < size + 42 || memcmp(*p, name, size) != 0 ||
+	    (*p)[size] != ' ' || (*p)[size + 41] != '\n' ||
+	    hex_decode(id->bytes, *p + size + 1, sizeof(id->bytes)) < 0)
+		return 0;
+	*p += size + 42;
+	return 1;
+}
+
+static int add_parent(struct raw_commit *c, const struct object_id *id,
+		      struct error *err)
+{
+	struct object_id *parents;
+
+	/* powers of two are when the room is used up */
+	if (!(c->parent_count & (c->parent_count - 1))) {
+		parents = realloc(c->parents,
+				  (c->parent_count + 1) * 2 * sizeof(*parents));
+		if (!parents)
+			return error_nomem(err);
+		c->parents = parents;
+	}
+	c->parents[c->parent_count++] = *id;
+	return 0;
+}
+
+/* "committer A <a@b> 1763606122 +0000" */
+static int64_t committer_time(const char *line, const char *end)
+{
+	const char *mail_end = memrchr(line, '>', (size_t)(end - line));
+	char digits[32];
+	size_t size;
+
+	if (!mail_end || end - mail_end < 3)
+		return 0;
+	size = (size_t)(end - mail_end - 2);
+	if (size >= sizeof(digits))
+		size = sizeof(digits) - 1;
+	memcpy(digits, mail_end + 2, size);
+	digits[size] = '\0';
+	return strtoll(digits, NULL, 10);
+}
+
+/* 0, 1: no sound commit, -1 */
+static int parse_commit(struct raw_commit *c, const char *data, size_t size,
+			struct error *err)
+{
+	const char *p = data, *end = data + size, *eol;
+	struct object_id parent;
+
+	if (!header_id(&p, end, "tree", &c->tree))
+		return 1;
+	while (header_id(&p, end, "parent", &parent))
+		if (add_parent(c, &parent, err) < 0)
+			return -1;
+	while (p < end && *p != '\n') {
+		eol = memchr(p, '\n', (size_t)(end - p));
+		if (!eol)
+			return 1;
+		if (eol - p > 10 && !memcmp(p, "committer ", 10))
+			c->created_at_s = committer_time(p, eol);
+		p = eol + 1;
+	}
+	if (p < end)
+		p++;
+	c->message = strndup(p, (size_t)(end - p));
+	return c->message ? 0 : error_nomem(err);
+}
+
+int raw_commit_read(struct gitstore *g, const struct object_id *id,
+		    struct raw_commit *out, struct error *err)
+{
+	git_odb_object *object;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = read_object(&object, g, id, GIT_OBJECT_COMMIT, COMMIT_MAX);
+	if (!rc)
+		rc = parse_commit(out, git_odb_object_data(object),
+				  git_odb_object_size(object), err);
+	git_odb_object_free(object);
+	if (rc)
+		raw_commit_release(out);
+	return rc;
+}
+
+void raw_commit_release(struct raw_commit *c)
+{
+	free(c->parents);
+	free(c->message);
+	memset(c, 0, sizeof(*c));
+}
+
+void object_hash(struct hasher *h, const char *type, const void *data,
+		 size_t size, struct object_id *id)
+{
+	char head[32];
+	int length = snprintf(head, sizeof(head), "%s %zu", type, size);
+
+	hasher_reset(h);
+	hasher_add(h, head, (size_t)length + 1); /* its NUL counts */
+	hasher_add(h, data, size);
+	hasher_final(h, id->bytes);
+}
+
+/* ---- loose objects ---- */
+
+struct loose {
+	int fd;
+	const char *path;
+};
+
+static int loose_add(void *payload, const void *data, size_t size,
+		     struct error *err)
+{
+	struct loose *l = payload;
+	const char *p = data;
+
+	while (size) {
+		ssize_t n = write(l->fd, p, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, ERROR_FAILED,
+					   "cannot write '%s'", l->path);
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Write the object to a scratch file, synced. */
+static int loose_fill(struct gitstore *g, const char *path,
+		      const struct buffer *raw, struct error *err)
+{
+	struct loose l = { -1, path };
+	int rc = -1;
+
+	if (!g->deflater && deflater_new(&g->deflater, err) < 0)
+		return -1;
+	unlink(path);
+	l.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (l.fd < 0)
+		return error_errno(err, ERROR_FAILED, "cannot write '%s'",
+				   path);
+	if (deflater_run(g->deflater, raw->data, raw->size, loose_add, &l,
+			 err) < 0)
+		goto done;
+	if (fsync(l.fd) < 0) {
+		error_errno(err, ERROR_FAILED, "cannot write '%s'", path);
+		goto done;
+	}
+	rc = 0;
+done:
+	close(l.fd);
+	return rc;
+}
+
+/* <objects>/xx/yyyy..., its folder made; the caller frees it */
+static char *loose_path(struct gitstore *g, const struct object_id *id,
+			struct error *err)
+{
+	struct buffer path = BUFFER_INIT;
+	char hex[OBJECT_HEX_SIZE];
+
+	object_hex(hex, id);
+	buffer_printf(&path, "%s/%.2s", g->objects, hex);
+	if (buffer_cstr(&path) && mkdir(path.data, 0777) < 0 &&
+	    errno != EEXIST) {
+		error_errno(err, ERROR_FAILED, "cannot make the folder '%s'",
+			    path.data);
+		buffer_release(&path);
+		return NULL;
+	}
+	buffer_printf(&path, "/%s", hex + 2);
+	if (!buffer_cstr(&path)) {
+		error_nomem(err);
+		buffer_release(&path);
+	}
+	return buffer_detach(&path);
+}
+
+/*
+ * Our own writing and not libgit2's, since that leaves objects/tmp_object_*
+ * behind when it is killed; our scratch folder is swept by the next run.
+ */
+static int loose_write(struct gitstore *g, const struct buffer *raw,
+		       const struct object_id *id, struct error *err)
+{
+	const char *scratch = gitstore_scratch(g, err);
+	char *from = NULL, *to = NULL;
+	int rc = -1;
+
+	if (!scratch)
+		return -1;
+	from = path_join(scratch, "object");
+	if (!from) {
+		error_nomem(err);
+		goto done;
+	}
+	to = loose_path(g, id, err);
+	if (!to)
+		goto done;
+	if (file_exists(to)) {
+		rc = 0;
+		goto done;
+	}
+	if (loose_fill(g, from, raw, err) < 0)
+		goto done;
+	rc = object_place(from, to, err);
+done:
+	free(from);
+	free(to);
+	return rc;
+}
+
+/* A name in a commit's header: one line without angle brackets. */
+static void add_person(struct buffer *out, const char *text, const char *none)
+{
+	size_t before = out->size;
+
+	for (; text && *text; text++)
+		if ((unsigned char)*text >= ' ' && *text != '<' &&
+		    *text != '>' && *text != 0x7f)
+			buffer_byte(out, *text);
+	if (out->size == before)
+		buffer_str(out, none);
+}
+
+static void add_signature(struct gitstore *g, struct buffer *out,
+			  const char *role, int64_t when_s)
+{
+	git_signature *who = NULL;
+
+	if (git_signature_default(&who, g->repo) < 0)
+		who = NULL;
+	buffer_printf(out, "%s ", role);
+	add_person(out, who ? who->name : NULL, "dbstow");
+	buffer_str(out, " <");
+	add_person(out, who ? who->email : NULL, "dbstow@localhost");
+	buffer_printf(out, "> %lld +0000\n",
+		      when_s > 0 ? (long long)when_s : 0LL);
+	git_signature_free(who);
+}
+
+int commit_write(struct gitstore *g, const struct object_id *tree,
+		 const struct object_id *parents, size_t parent_count,
+		 int64_t when_s, const char *message, struct object_id *id,
+		 struct error *err)
+{
+	struct buffer body = BUFFER_INIT, raw = BUFFER_INIT;
+	char hex[OBJECT_HEX_SIZE];
+	size_t i;
+	int rc = -1;
+
+	object_hex(hex, tree);
+	buffer_printf(&body, "tree %s\n", hex);
+	for (i = 0; i < parent_count; i++) {
+		object_hex(hex, &parents[i]);
+		buffer_printf(&body, "parent %s\n", hex);
+	}
+	add_signature(g, &body, "author", when_s);
+	add_signature(g, &body, "committer", when_s);
+	buffer_byte(&body, '\n');
+	buffer_str(&body, message);
+	buffer_printf(&raw, "commit %zu", body.size);
+	buffer_byte(&raw, '\0');
+	buffer_add(&raw, body.data, body.size);
+	if (buffer_failed(&body) || buffer_failed(&raw)) {
+		error_nomem(err);
+		goto done;
+	}
+	object_hash(g->hasher, "commit", body.data, body.size, id);
+	rc = loose_write(g, &raw, id, err);
+done:
+	buffer_release(&body);
+	buffer_release(&raw);
+	return rc;
+}
+
+/* ---- trees ---- */
+
+int tree_each(const void *data, size_t size,
+	      int (*each)(void *payload, unsigned int mode, const char *name,
+			  const struct object_id *id, struct error *err),
+	      void *payload, struct error *err)
+{
+	const char *p = data, *end = p + size, *nul;
+	struct object_id id;
+	unsigned int mode;
+	int rc;
+
+	while (p < end) {
+		for (mode = 0;
+		     p < end && *p >= '0' && *p <= '7' && mode < 01000000; p++)
+			mode = mode * 8 + (unsigned int)(*p - '0');
+		if (p == end || *p++ != ' ')
+			return 1;
+		nul = memchr(p, '\0', (size_t)(end - p));
+		if (!nul || nul == p ||
+		    (size_t)(end - nul) < 1 + sizeof(id.bytes))
+			return 1;
+		memcpy(id.bytes, nul + 1, sizeof(id.bytes));
+		rc = each(payload, mode, p, &id, err);
+		if (rc)
+			return rc;
+		p = nul + 1 + sizeof(id.bytes);
+	}
+	return 0;
+}
+
+/* Trees still to be looked at. */
+struct tree_walk {
+	struct gitstore *g;
+	struct id_set *there; /* what was found, trees and blobs */
+	struct id_set trees;  /* what was put on the list */
+	struct object_id *todo;
+	size_t count, capacity;
+	int strict; /* a missing object is an error */
+};
+
+static int walk_push(struct tree_walk *w, const struct object_id *id,
+		     struct error *err)
+{
+	struct object_id *todo;
+	size_t capacity;
+	int rc = id_set_add(&w->trees, id, err);
+
+	if (rc <= 0)
+		return rc;
+	if (w->count == w->capacity) {
+		capacity = w->capacity ? w->capacity * 2 : 64;
+		todo = realloc(w->todo, capacity * sizeof(*todo));
+		if (!todo)
+			return error_nomem(err);
+		w->todo = todo;
+		w->capacity = capacity;
+	}
+	w->todo[w->count++] = *id;
+	return 0;
+}
+
+static int object_missing(const struct object_id *id, struct error *err)
+{
+	char hex[SHORT_HEX_SIZE];
+
+	object_short(hex, id);
+	return error_set(err, ERROR_CONFLICT,
+			 "object %s went away while the export ran; run it "
+			 "again",
+			 hex);
+}
+
+static int walk_entry(void *payload, unsigned int mode, const char *name,
+		      const struct object_id *id, struct error *err)
+{
+	struct tree_walk *w = payload;
+	git_oid oid;
+
+	(void)name;
+	if (mode == 040000)
+		return walk_push(w, id, err);
+	if (id_set_has(w->there, id))
+		return 0;
+	object_to_oid(&oid, id);
+	/* A partial clone or a damaged store may lack it: then it is stored
+	 * again. */
+	if (git_odb_exists_ext(w->g->odb, &oid, GIT_ODB_LOOKUP_NO_REFRESH))
+		return id_set_add(w->there, id, err) < 0 ? -1 : 0;
+	return w->strict ? object_missing(id, err) : 0;
+}
+
+static int walk_tree(struct tree_walk *w, const struct object_id *id,
+		     struct error *err)
+{
+	git_odb_object *object;
+	int rc = read_object(&object, w->g, id, GIT_OBJECT_TREE, TREE_MAX);
+
+	if (!rc)
+		rc = tree_each(git_odb_object_data(object),
+			       git_odb_object_size(object), walk_entry, w, err);
+	git_odb_object_free(object);
+	if (!rc)
+		return id_set_add(w->there, id, err) < 0 ? -1 : 0;
+	return rc > 0 && w->strict ? object_missing(id, err)
+				   : (rc > 0 ? 0 : -1);
+}
+
+static int walk_trees(struct tree_walk *w, struct error *err)
+{
+	struct object_id id;
+	int rc = 0;
+
+	while (w->count && !rc) {
+		id = w->todo[--w->count];
+		rc = walk_tree(w, &id, err);
+	}
+	free(w->todo);
+	id_set_release(&w->trees);
+	return rc;
+}
+
+int known_load(struct gitstore *g, struct error *err)
+{
+	struct tree_walk w = { .g = g, .there = &g->known };
+	struct history *h = NULL;
+	struct raw_commit c;
+	size_t i;
+	int rc, read;
+
+	id_set_release(&g->known);
+	rc = history_of_branch(g, &h, err);
+	if (h)
+		g->known_tip = h->tip;
+	for (i = 0; !rc && i < h->count; i++) {
+		read = raw_commit_read(g, &h->snapshots[i].id, &c, err);
+		if (!read)
+			rc = walk_push(&w, &c.tree, err) < 0 ? -1 : 0;
+		else if (read < 0)
+			rc = -1;
+		raw_commit_release(&c);
+	}
+	history_free(h);
+	/* a branch that is not ours (1) has nothing that we rely on */
+	if (walk_trees(&w, err) < 0 || rc < 0)
+		return -1;
+	g->known_loaded = 1;
+	return 0;
+}
+
+int tree_complete(struct gitstore *g, const struct object_id *tree,
+		  struct error *err)
+{
+	struct id_set there = { NULL, 0, 0 };
+	struct tree_walk w = { .g = g, .there = &there, .strict = 1 };
+	int rc;
+
+	git_odb_refresh(g->odb);
+	rc = walk_push(&w, tree, err);
+	if (walk_trees(&w, err) < 0)
+		rc = -1;
+	id_set_release(&there);
+	return rc < 0 ? -1 : 0;
+}

@@ -1,0 +1,340 @@
+/*
+ * open.c - finding and opening the repository, its configuration
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "gitstore/gitstore_internal.h"
+
+#define LOCK_WAIT_MS 60000
+#define TRIES        20
+
+/* Packs are read through maps of this size; what is mapped counts as ours. */
+#define WINDOW_BYTES ((size_t)16 << 20)
+#define MAPPED_BYTES ((size_t)64 << 20)
+#define CACHE_BYTES  ((ssize_t)8 << 20)
+
+int git_failed(struct error *err, enum error_code code, const char *fmt, ...)
+{
+	const git_error *last = git_error_last();
+	const char *why = last && last->message ? last->message
+						: "no reason given";
+	struct buffer text = BUFFER_INIT;
+	char what[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	if (code == ERROR_FAILED &&
+	    (strstr(why, strerror(ENOSPC)) || strstr(why, strerror(EDQUOT))))
+		code = ERROR_NOSPACE;
+	buffer_release(&text);
+	return error_set(err, code, "%s: %s", what, why);
+}
+
+/* Process-wide settings of libgit2; setting them again does no harm. */
+static void set_options(void)
+{
+	/* They change how git's own commands behave, nothing that we read. */
+	static const char *harmless[] = { "worktreeconfig", "preciousobjects",
+					  "relativeworktrees" };
+
+	git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, harmless,
+			 sizeof(harmless) / sizeof(*harmless));
+	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+	git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
+	git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, WINDOW_BYTES);
+	git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, MAPPED_BYTES);
+	git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, CACHE_BYTES);
+}
+
+/* The path that git wants in safe.directory: the work tree, or the git folder
+ * of a bare repository. */
+static char *safe_path(const char *path)
+{
+	git_buf found = { NULL, 0, 0 };
+	char *out = NULL;
+	size_t size;
+
+	if (git_repository_discover(&found, path, 0, NULL) < 0)
+		return realpath(path, NULL);
+	size = strlen(found.ptr);
+	while (size > 1 && found.ptr[size - 1] == '/')
+		size--;
+	if (size > 5 && !strncmp(found.ptr + size - 5, "/.git", 5))
+		size -= 5;
+	out = strndup(found.ptr, size);
+	git_buf_dispose(&found);
+	return out;
+}
+
+/*
+ * libgit2 1.5 answers ENOTFOUND about 'safe.directory' where that setting is
+ * nowhere, later ones EOWNER.
+ */
+static int is_ownership(int rc)
+{
+	const git_error *last = git_error_last();
+
+	return rc == GIT_EOWNER ||
+	       (rc == GIT_ENOTFOUND && last && last->message &&
+		strstr(last->message, "safe.directory"));
+}
+
+static int open_failed(int rc, const char *path, struct error *err)
+{
+	char *safe;
+
+	if (is_ownership(rc)) {
+		safe = safe_path(path);
+		error_set(err, ERROR_REFUSED,
+			  "the repository at '%s' belongs to another user; if "
+			  "you trust it, run: git config --global --add "
+			  "safe.directory '%s'",
+			  path, safe ? safe : path);
+		free(safe);
+		return -1;
+	}
+	if (!file_exists(path))
+		return error_set(err, ERROR_FAILED, "there is no folder '%s'",
+				 path);
+	if (rc == GIT_ENOTFOUND)
+		return error_set(err, ERROR_FAILED,
+				 "no git repository at '%s'; run 'git init' "
+				 "there or name one with --repo",
+				 path);
+	return git_failed(err, ERROR_FAILED, "cannot open the repository '%s'",
+			  path);
+}
+
+/* "a/b/" -> "a/b" in new memory */
+static char *without_slash(const char *path)
+{
+	size_t size = path ? strlen(path) : 0;
+
+	while (size > 1 && path[size - 1] == '/')
+		size--;
+	return path ? strndup(path, size) : NULL;
+}
+
+static int set_paths(struct gitstore *g, struct error *err)
+{
+	git_buf objects = { NULL, 0, 0 };
+
+	if (git_repository_item_path(&objects, g->repo,
+				     GIT_REPOSITORY_ITEM_OBJECTS) < 0)
+		return git_failed(err, ERROR_FAILED,
+				  "cannot open the repository '%s'", g->where);
+	g->objects = without_slash(objects.ptr);
+	git_buf_dispose(&objects);
+	g->common = without_slash(git_repository_commondir(g->repo));
+	return g->objects && g->common ? 0 : error_nomem(err);
+}
+
+static int set_branch(struct gitstore *g, const char *branch, struct error *err)
+{
+	int valid = 0;
+	size_t size = strlen("refs/heads/") + strlen(branch) + 1;
+
+	if (git_branch_name_is_valid(&valid, branch) < 0 || !valid)
+		return error_set(err, ERROR_USAGE,
+				 "'%s' cannot be the name of a branch", branch);
+	g->branch = strdup(branch);
+	g->ref = malloc(size);
+	if (!g->branch || !g->ref)
+		return error_nomem(err);
+	snprintf(g->ref, size, "refs/heads/%s", branch);
+	return 0;
+}
+
+int gitstore_open(struct gitstore **out, const struct gitstore_options *o,
+		  struct error *err)
+{
+	const char *path = o->path ? o->path : ".";
+	struct gitstore *g;
+	int rc;
+
+	*out = NULL;
+	if (git_libgit2_init() < 0)
+		return git_failed(err, ERROR_FAILED, "cannot start libgit2");
+	set_options();
+	g = calloc(1, sizeof(*g));
+	if (!g) {
+		git_libgit2_shutdown();
+		return error_nomem(err);
+	}
+	g->lock_fd = -1;
+	g->lock_wait_ms = LOCK_WAIT_MS;
+	g->tries = TRIES;
+	g->where = strdup(path);
+	if (!g->where) {
+		error_nomem(err);
+		goto failed;
+	}
+	if (set_branch(g, o->branch ? o->branch : GITSTORE_BRANCH, err) < 0 ||
+	    hasher_new(&g->hasher, HASH_SHA1, err) < 0)
+		goto failed;
+	rc = git_repository_open_ext(&g->repo, path, 0, NULL);
+	if (rc < 0) {
+		open_failed(rc, path, err);
+		goto failed;
+	}
+	if (git_repository_odb(&g->odb, g->repo) < 0) {
+		git_failed(err, ERROR_FAILED, "cannot read the repository '%s'",
+			   path);
+		goto failed;
+	}
+	if (set_paths(g, err) < 0)
+		goto failed;
+	*out = g;
+	return 0;
+failed:
+	gitstore_free(g);
+	return -1;
+}
+
+void gitstore_free(struct gitstore *g)
+{
+	if (!g)
+		return;
+	published_discard(g);
+	store_unlock(g);
+	pack_writer_free(g->pack);
+	scratch_remove(g->scratch);
+	id_set_release(&g->known);
+	hasher_free(g->hasher);
+	deflater_free(g->deflater);
+	git_odb_free(g->odb);
+	git_repository_free(g->repo);
+	free(g->where);
+	free(g->branch);
+	free(g->ref);
+	free(g->common);
+	free(g->objects);
+	free(g->folder);
+	free(g->scratch);
+	free(g);
+	git_libgit2_shutdown();
+}
+
+const char *gitstore_folder(struct gitstore *g, struct error *err)
+{
+	char *path;
+
+	if (g->folder)
+		return g->folder;
+	path = path_join(g->common, "dbstow");
+	if (!path) {
+		error_nomem(err);
+		return NULL;
+	}
+	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+		error_errno(err, ERROR_FAILED,
+			    "cannot write to the repository '%s': '%s'",
+			    g->where, path);
+		free(path);
+		return NULL;
+	}
+	g->folder = path;
+	return path;
+}
+
+const char *gitstore_scratch(struct gitstore *g, struct error *err)
+{
+	const char *folder;
+
+	if (g->scratch)
+		return g->scratch;
+	folder = gitstore_folder(g, err);
+	if (!folder)
+		return NULL;
+	scratch_sweep(folder, "tmp");
+	if (scratch_make(&g->scratch, folder, "tmp", err) < 0)
+		return NULL;
+	return g->scratch;
+}
+
+/* ---- configuration ---- */
+
+static char *config_value(git_config *config, const char *key)
+{
+	git_buf value = { NULL, 0, 0 };
+	char *out = NULL;
+
+	if (!git_config_get_string_buf(&value, config, key))
+		out = strdup(value.ptr ? value.ptr : "");
+	git_buf_dispose(&value);
+	return out;
+}
+
+static char *work_tree_value(struct gitstore *g, const char *key)
+{
+	const char *top = git_repository_workdir(g->repo);
+	char *path = top ? path_join(top, ".dbstow") : NULL;
+	git_config *config = NULL;
+	char *out = NULL;
+	struct stat st;
+
+	/* A regular file of this work tree, not a way out of it */
+	if (path && !lstat(path, &st) && S_ISREG(st.st_mode) &&
+	    !git_config_open_ondisk(&config, path))
+		out = config_value(config, key);
+	git_config_free(config);
+	free(path);
+	return out;
+}
+
+char *gitstore_config(struct gitstore *g, const char *key)
+{
+	char *out = work_tree_value(g, key);
+	git_config *config = NULL;
+
+	if (!out && !git_repository_config(&config, g->repo))
+		out = config_value(config, key);
+	git_config_free(config);
+	return out;
+}
+
+/* ---- ids ---- */
+
+void object_short(char out[SHORT_HEX_SIZE], const struct object_id *id)
+{
+	char hex[OBJECT_HEX_SIZE];
+
+	object_hex(hex, id);
+	memcpy(out, hex, SHORT_HEX_SIZE - 1);
+	out[SHORT_HEX_SIZE - 1] = '\0';
+}
+
+int object_same(const struct object_id *a, const struct object_id *b)
+{
+	return !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+int object_is_zero(const struct object_id *id)
+{
+	static const struct object_id zero;
+
+	return object_same(id, &zero);
+}
+
+void object_to_oid(git_oid *out, const struct object_id *id)
+{
+	memset(out, 0, sizeof(*out));
+	git_oid_fromraw(out, id->bytes);
+}
+
+void object_from_oid(struct object_id *out, const git_oid *id)
+{
+	memcpy(out->bytes, id->id, sizeof(out->bytes));
+}

@@ -1,0 +1,350 @@
+/*
+ * source.c - the files of a commit or a tree
+ *
+ * libgit2 checks the SHA-1 of every object it reads.  The folder read last is
+ * kept parsed, since a table's chunks are read one after another.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "gitstore/gitstore_internal.h"
+
+#define FOLDER_MAX ((size_t)64 << 20)
+
+struct entry {
+	const char *name; /* in the object */
+	struct object_id id;
+	int folder;
+};
+
+struct folder {
+	git_odb_object *object;
+	struct entry *entries; /* in git's order */
+	size_t count;
+};
+
+struct git_source {
+	struct source source; /* first */
+	struct gitstore *g;
+	struct object_id root;
+	char label[32];
+	struct folder folder; /* read last */
+	char *path;           /* its path, NULL: none */
+};
+
+static int damaged(const struct git_source *s, const char *path,
+		   const char *why, struct error *err)
+{
+	return error_set(err, ERROR_DAMAGE, "'%s' of %s %s", path, s->label,
+			 why);
+}
+
+/* ---- objects ---- */
+
+/* @return 0, -1; the object has that type and at most `limit` bytes */
+static int read_object(git_odb_object **out, const struct git_source *s,
+		       const char *path, const struct object_id *id,
+		       git_object_t type, size_t limit, struct error *err)
+{
+	git_object_t is;
+	git_oid oid;
+	size_t size;
+	int rc;
+
+	*out = NULL;
+	object_to_oid(&oid, id);
+	rc = git_odb_read_header(&size, &is, s->g->odb, &oid);
+	if (!rc && is != type)
+		return damaged(s, path,
+			       "is damaged: its object is of another "
+			       "type",
+			       err);
+	if (!rc && size > limit)
+		return error_set(err, ERROR_DAMAGE,
+				 "'%s' of %s has %zu bytes, more than a "
+				 "snapshot's file may have",
+				 path, s->label, size);
+	if (!rc)
+		rc = git_odb_read(out, s->g->odb, &oid);
+	if (rc == GIT_ENOTFOUND)
+		return damaged(s, path, "is missing in the repository", err);
+	if (rc < 0)
+		return git_failed(err, ERROR_DAMAGE, "'%s' of %s is damaged",
+				  path, s->label);
+	return 0;
+}
+
+/* ---- folders ---- */
+
+static void folder_release(struct folder *f)
+{
+	git_odb_object_free(f->object);
+	free(f->entries);
+	memset(f, 0, sizeof(*f));
+}
+
+/* Git's order: a folder's name as if it ended in '/' */
+static int compare(const char *a, int a_folder, const char *b, int b_folder)
+{
+	size_t i = 0;
+	int x, y;
+
+	while (a[i] && a[i] == b[i])
+		i++;
+	x = a[i] ? (unsigned char)a[i] : a_folder ? '/' : 0;
+	y = b[i] ? (unsigned char)b[i] : b_folder ? '/' : 0;
+	return x - y;
+}
+
+struct parse {
+	const struct git_source *source;
+	const char *path;
+	struct folder *folder;
+	size_t capacity;
+};
+
+static int bad_mode(const struct parse *p, const char *name, unsigned int mode,
+		    struct error *err)
+{
+	return error_set(err, ERROR_DAMAGE,
+			 "'%s%s%s' of %s is neither a regular file nor a "
+			 "folder (mode %06o)",
+			 p->path, *p->path ? "/" : "", name, p->source->label,
+			 mode);
+}
+
+static int parse_entry(void *payload, unsigned int mode, const char *name,
+		       const struct object_id *id, struct error *err)
+{
+	struct parse *p = payload;
+	struct folder *f = p->folder;
+	struct entry *entries, *last;
+	int folder = mode == 040000;
+
+	if (!folder && mode != 0100644)
+		return bad_mode(p, name, mode, err);
+	last = f->count ? &f->entries[f->count - 1] : NULL;
+	if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..") ||
+	    (last && compare(last->name, last->folder, name, folder) >= 0))
+		return 1;
+	if (f->count == p->capacity) {
+		p->capacity = p->capacity ? p->capacity * 2 : 64;
+		entries = realloc(f->entries, p->capacity * sizeof(*entries));
+		if (!entries)
+			return error_nomem(err);
+		f->entries = entries;
+	}
+	f->entries[f->count].name = name;
+	f->entries[f->count].id = *id;
+	f->entries[f->count++].folder = folder;
+	return 0;
+}
+
+static int folder_read(struct folder *f, const struct git_source *s,
+		       const char *path, const struct object_id *id,
+		       struct error *err)
+{
+	struct parse p = { s, path, f, 0 };
+	int rc;
+
+	memset(f, 0, sizeof(*f));
+	if (read_object(&f->object, s, path, id, GIT_OBJECT_TREE, FOLDER_MAX,
+			err) < 0)
+		return -1;
+	rc = tree_each(git_odb_object_data(f->object),
+		       git_odb_object_size(f->object), parse_entry, &p, err);
+	if (rc > 0)
+		rc = damaged(s, path, "is damaged: no sound git tree", err);
+	if (rc < 0)
+		folder_release(f);
+	return rc;
+}
+
+static const struct entry *folder_find(const struct folder *f, const char *name,
+				       int folder)
+{
+	size_t low = 0, high = f->count, at;
+	int diff;
+
+	while (low < high) {
+		at = low + (high - low) / 2;
+		diff = compare(name, folder, f->entries[at].name,
+			       f->entries[at].folder);
+		if (!diff)
+			return &f->entries[at];
+		if (diff < 0)
+			high = at;
+		else
+			low = at + 1;
+	}
+	return NULL;
+}
+
+/* Step into the folder `name` of *f. @return 0, 1: there is none, -1 */
+static int descend(struct git_source *s, struct folder *f, const char *path,
+		   const char *name, struct error *err)
+{
+	const struct entry *e = folder_find(f, name, 1);
+	struct object_id id;
+
+	if (!e)
+		return 1;
+	id = e->id;
+	folder_release(f);
+	return folder_read(f, s, path, &id, err);
+}
+
+/* Make `path` ("" is the root) the folder at hand. @return 0, 1, -1 */
+static int go_to(struct git_source *s, const char *path, struct error *err)
+{
+	char *copy, *part, *next;
+	int rc;
+
+	if (s->path && !strcmp(s->path, path))
+		return 0;
+	copy = strdup(path);
+	if (!copy)
+		return error_nomem(err);
+	free(s->path);
+	s->path = NULL;
+	folder_release(&s->folder);
+	rc = folder_read(&s->folder, s, "", &s->root, err);
+	for (part = copy; !rc && *part; part = next) {
+		next = strchr(part, '/');
+		if (next)
+			*next = '\0';
+		rc = descend(s, &s->folder, copy, part, err);
+		if (next)
+			*next++ = '/';
+		else
+			next = part + strlen(part);
+	}
+	if (!rc)
+		s->path = copy;
+	else
+		free(copy);
+	return rc;
+}
+
+/* ---- the source ---- */
+
+static int git_source_read(struct source *source, const char *path,
+			   struct buffer *out, struct error *err)
+{
+	struct git_source *s = (struct git_source *)source;
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	char *folder = strndup(path, slash ? (size_t)(slash - path) : 0);
+	git_odb_object *object = NULL;
+	const struct entry *e;
+	int rc;
+
+	if (!folder)
+		return error_nomem(err);
+	rc = go_to(s, folder, err);
+	free(folder);
+	if (rc)
+		return rc;
+	e = folder_find(&s->folder, name, 0);
+	if (!e)
+		return 1;
+	if (read_object(&object, s, path, &e->id, GIT_OBJECT_BLOB,
+			SOURCE_FILE_MAX, err) < 0)
+		return -1;
+	buffer_add(out, git_odb_object_data(object),
+		   git_odb_object_size(object));
+	git_odb_object_free(object);
+	return buffer_failed(out) ? error_nomem(err) : 0;
+}
+
+static int git_source_list(struct source *source, const char *path,
+			   struct source_names *out, struct error *err)
+{
+	struct git_source *s = (struct git_source *)source;
+	size_t i;
+	int rc = go_to(s, path, err);
+
+	for (i = 0; !rc && i < s->folder.count; i++)
+		rc = source_names_add(out, s->folder.entries[i].name,
+				      s->folder.entries[i].folder, err);
+	if (rc)
+		return rc;
+	source_names_sort(out);
+	for (i = 1; i < out->count; i++)
+		if (!strcmp(out->names[i - 1].name, out->names[i].name))
+			return damaged(s, path,
+				       "holds a file and a folder of one name",
+				       err);
+	return 0;
+}
+
+static void git_source_free(struct source *source)
+{
+	struct git_source *s = (struct git_source *)source;
+
+	folder_release(&s->folder);
+	free(s->path);
+	free(s);
+}
+
+static struct git_source *new_source(struct gitstore *g, const char *what,
+				     const struct object_id *id,
+				     const struct object_id *root,
+				     struct error *err)
+{
+	struct git_source *s = calloc(1, sizeof(*s));
+	char hex[SHORT_HEX_SIZE];
+
+	if (!s) {
+		error_nomem(err);
+		return NULL;
+	}
+	object_short(hex, id);
+	snprintf(s->label, sizeof(s->label), "%s %s", what, hex);
+	s->source.label = s->label;
+	s->source.read = git_source_read;
+	s->source.list = git_source_list;
+	s->source.free = git_source_free;
+	s->g = g;
+	s->root = *root;
+	return s;
+}
+
+int gitstore_source(struct gitstore *g, const struct object_id *commit,
+		    struct source **out, struct error *err)
+{
+	struct git_source *s = NULL;
+	struct raw_commit c;
+	char hex[SHORT_HEX_SIZE];
+	int rc = raw_commit_read(g, commit, &c, err);
+
+	*out = NULL;
+	if (rc > 0 && object_same(commit, &g->newest))
+		rc = raw_commit_read(g, &g->newest_tip, &c, err);
+	if (rc > 0) {
+		object_short(hex, commit);
+		rc = error_set(err, ERROR_DAMAGE,
+			       "snapshot %s is missing or damaged in the "
+			       "repository '%s'",
+			       hex, g->where);
+	}
+	if (!rc)
+		s = new_source(g, "snapshot", commit, &c.tree, err);
+	raw_commit_release(&c);
+	if (!s)
+		return -1;
+	*out = &s->source;
+	return 0;
+}
+
+int gitstore_tree_source(struct gitstore *g, const struct object_id *tree,
+			 struct source **out, struct error *err)
+{
+	struct git_source *s = new_source(g, "tree", tree, tree, err);
+
+	*out = s ? &s->source : NULL;
+	return s ? 0 : -1;
+}
