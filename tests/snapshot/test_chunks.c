@@ -397,6 +397,17 @@ static void rowids_that_do_not_rise_are_refused(void **state)
 			    "integrity_check' says");
 }
 
+/* The examples of docs/format.md, section "Chunks". */
+static void hashes_are_those_of_the_specification(void **state)
+{
+	(void)state;
+	assert_true(hash_mix64(1) == UINT64_C(0x5692161d100b05e5));
+	assert_true(hash_mix64(UINT64_MAX) == UINT64_C(0xb4d055fcf2cbbd7b));
+	assert_true(hash_bytes64("[1]", 3) == UINT64_C(0x3484ccc6142b2bc2));
+	assert_true(second(hash_mix64(1)) == UINT64_C(0x07776f161bd8ea27));
+	assert_true(unmix(hash_mix64(12345)) == 12345);
+}
+
 /* ---- folders ---- */
 
 static size_t files_below(const struct files *f, const char *folder)
@@ -923,6 +934,7 @@ int main(void)
 		IN_WORLD(no_file_grows_over_32_mib),
 		IN_WORLD(an_insertion_moves_no_other_boundary),
 		IN_WORLD(rowids_that_do_not_rise_are_refused),
+		IN_WORLD(hashes_are_those_of_the_specification),
 		IN_WORLD(a_thousand_files_lie_flat_and_one_more_makes_folders),
 		IN_WORLD(a_group_ends_at_a_thousand_files),
 		IN_WORLD(a_thousand_folders_go_into_folders),
