@@ -237,9 +237,9 @@ def main():
         os.rename(new, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    tables = manifest["tables"]
     print("'%s': %d tables, %d rows, each value read back" % (
-        sys.argv[1], len(tables), sum(t["rows"] for t in tables)))
+        sys.argv[1], sum(t["kind"] != "internal" for t in manifest["tables"]),
+        sum(t["rows"] for t in manifest["tables"])))
 
 
 if __name__ == "__main__":
