@@ -5,15 +5,15 @@
  * older SQLite was more lenient.  Such a table is made without types and
  * constraints, but with the same b-trees: same columns in the same places of a
  * record, same key.  After the rows are in, the indexes of its UNIQUE and
- * PRIMARY KEY are made under the names SQLite gives them, and the true text is
- * put into the schema.
+ * PRIMARY KEY are made and given the names that SQLite looks for, and the true
+ * text is put into the schema.
  *
  *   CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL UNIQUE, b AS (a))
  *
  * becomes
  *
  *   CREATE TABLE "t"("id" INTEGER PRIMARY KEY, "a")
- *   CREATE UNIQUE INDEX "sqlite_autoindex_t_1" ON "t"("a" COLLATE "BINARY")
+ *   CREATE UNIQUE INDEX "sqlite_bare_0" ON "t"("a" COLLATE "BINARY")
  *
  * A virtual generated column takes no place in a record and is left out.  A
  * stored one does, and its value depends on the types it is computed from: then
@@ -97,12 +97,12 @@ static int add_key(sqlite3 *sql, sqlite3_str *text, const char *index,
 	return rc;
 }
 
-static int add_index(struct bare_table *b, sqlite3 *sql, const char *name,
-		     struct error *err)
+static int add_index(struct database *db, struct bare_table *b, sqlite3 *sql,
+		     const char *name, struct error *err)
 {
 	struct autoindex *list, *x;
 	sqlite3_str *text;
-	char *key;
+	char making[40], *key;
 
 	list = realloc(b->indexes, (b->index_count + 1) * sizeof(*list));
 	if (!list)
@@ -111,7 +111,9 @@ static int add_index(struct bare_table *b, sqlite3 *sql, const char *name,
 	x = &list[b->index_count++];
 	memset(x, 0, sizeof(*x));
 	text = sqlite3_str_new(sql);
-	sqlite3_str_appendf(text, "INDEX main.\"%w\" ON \"%w\"(", name,
+	snprintf(making, sizeof(making), "sqlite_bare_%u",
+		 db->build->autoindexes++);
+	sqlite3_str_appendf(text, "INDEX main.\"%w\" ON \"%w\"(", making,
 			    b->table->name);
 	if (add_key(sql, text, name, err) < 0) {
 		sqlite3_free(sqlite3_str_finish(text));
@@ -120,6 +122,7 @@ static int add_index(struct bare_table *b, sqlite3 *sql, const char *name,
 	sqlite3_str_appendall(text, ")");
 	key = sqlite3_str_finish(text);
 	x->name = strdup(name);
+	x->making = strdup(making);
 	if (key) {
 		struct buffer out = BUFFER_INIT;
 
@@ -131,12 +134,13 @@ static int add_index(struct bare_table *b, sqlite3 *sql, const char *name,
 		x->plain = buffer_detach(&out);
 	}
 	sqlite3_free(key);
-	return x->name && x->sql && x->plain ? 0 : error_nomem(err);
+	return x->name && x->making && x->sql && x->plain ? 0
+							  : error_nomem(err);
 }
 
 /* The indexes of the table's constraints, but for a WITHOUT ROWID table's
  * primary key, which is the table. */
-static int read_indexes(struct bare_table *b, sqlite3 *sql,
+static int read_indexes(struct database *db, struct bare_table *b, sqlite3 *sql,
 			const struct table_tree *tree, struct error *err)
 {
 	sqlite3_stmt *st;
@@ -152,7 +156,7 @@ static int read_indexes(struct bare_table *b, sqlite3 *sql,
 		    (tree->key_index && !strcmp(name, tree->key_index)))
 			continue;
 		generated = indexes_generated(sql, b->table, name, err);
-		if (generated < 0 || add_index(b, sql, name, err) < 0) {
+		if (generated < 0 || add_index(db, b, sql, name, err) < 0) {
 			rc = -1;
 			break;
 		}
@@ -267,7 +271,7 @@ static int plan(struct database *db, struct bare_table *b, char **text,
 		goto done;
 	for (i = 0; i < made.column_count; i++)
 		b->typed |= made.columns[i].generated == 2;
-	if (read_indexes(b, sql, &tree, err) < 0)
+	if (read_indexes(db, b, sql, &tree, err) < 0)
 		goto done;
 	rc = bare_text(sql, b, &tree, text, err);
 done:
@@ -331,16 +335,17 @@ static int make_index(struct database *db, struct bare_table *b,
 	return sql_run(db->sql, x->plain, err);
 }
 
-/* In the schema the index of a constraint has no text. */
-static int hide_index(struct database *db, const char *name, struct error *err)
+/* In the schema the index of a constraint has its own name and no text. */
+static int hide_index(struct database *db, const struct autoindex *x,
+		      struct error *err)
 {
 	sqlite3_stmt *st;
 	int rc;
 
 	if (sql_prepare(db->sql, &st, err,
-			"UPDATE main.sqlite_schema SET sql = NULL "
+			"UPDATE main.sqlite_schema SET name = '%q', sql = NULL "
 			"WHERE type = 'index' AND name = '%q'",
-			name) < 0)
+			x->name, x->making) < 0)
 		return -1;
 	rc = sql_step(st, err);
 	sqlite3_finalize(st);
@@ -376,7 +381,7 @@ int bare_finish(struct database *db, struct bare_table *b, struct error *err)
 
 	for (i = 0; i < b->index_count; i++)
 		if (make_index(db, b, &b->indexes[i], err) < 0 ||
-		    hide_index(db, b->indexes[i].name, err) < 0)
+		    hide_index(db, &b->indexes[i], err) < 0)
 			return -1;
 	return put_text_back(db, b, err);
 }

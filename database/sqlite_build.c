@@ -92,14 +92,14 @@ int build_run(struct database *db, sqlite3 *sql, const struct entry *e,
 	      struct error *err)
 {
 	char what[320];
-	int rc, again;
+	int rc, again, tries = 0;
 
 	describe(what, e);
 	do {
 		rc = run_once(sql, e);
 		if (rc == 0)
 			return 0;
-		again = rc < 0 ? stand_in_after(db, sql, what, err) : 0;
+		again = rc < 0 ? stand_in_after(db, sql, what, &tries, err) : 0;
 	} while (again > 0);
 	if (again < 0)
 		return -1;
@@ -257,6 +257,7 @@ void build_free(struct build *b)
 
 		for (j = 0; j < t->index_count; j++) {
 			free(t->indexes[j].name);
+			free(t->indexes[j].making);
 			free(t->indexes[j].sql);
 			free(t->indexes[j].plain);
 		}

@@ -175,14 +175,15 @@ static int add_lines(struct database *db, sqlite3_stmt *st,
 static int prepare_check(struct database *db, const char *text,
 			 sqlite3_stmt **out, struct error *err)
 {
-	int rc;
+	int rc, tries = 0;
 
 	*out = NULL;
 	do {
 		rc = sqlite3_prepare_v2(db->sql, text, -1, out, NULL) ==
 				     SQLITE_OK
 			     ? 0
-			     : stand_in_after(db, db->sql, "the database", err);
+			     : stand_in_after(db, db->sql, "the database",
+					      &tries, err);
 	} while (rc > 0);
 	if (rc == 0 && !*out)
 		rc = sql_error(db->sql, err, "cannot check '%.500s'", db->name);

@@ -112,12 +112,13 @@ int collation_is_built_in(const char *name);
 /**
  * After a failure: was it for want of a collation or a function?
  *
- * @param what  "table 'x'": whose want it is
+ * @param what   "table 'x'": whose want it is
+ * @param tries  0 at first: counts, so that there is an end
  * @return 1: a stand-in is registered, try again; 0: no, `err` is untouched;
  *         -1 with ERROR_STANDIN
  */
 int stand_in_after(struct database *db, sqlite3 *sql, const char *what,
-		   struct error *err);
+		   int *tries, struct error *err);
 
 /* ---- sql_text.c: reading SQL text without running it ---- */
 
@@ -171,9 +172,11 @@ int table_column(const struct table *t, const char *name);
 
 /** An index of a table's own UNIQUE or PRIMARY KEY, built after the rows. */
 struct autoindex {
-	char *name;
-	char *sql;   /* CREATE UNIQUE INDEX ... */
-	char *plain; /* CREATE INDEX ... */
+	char *name;   /* as SQLite will look for it */
+	char *making; /* while it is made: the bare table's own key may have
+			 that name */
+	char *sql;    /* CREATE UNIQUE INDEX ... */
+	char *plain;  /* CREATE INDEX ... */
 };
 
 struct bare_table {
@@ -188,7 +191,8 @@ struct build {
 	const struct catalog *catalog;
 	struct bare_table *bare;
 	size_t bare_count;
-	int sequence_loaded; /* rows of sqlite_sequence were given */
+	unsigned int autoindexes; /* named so far */
+	int sequence_loaded;      /* rows of sqlite_sequence were given */
 };
 
 /** Run the CREATE TABLE or CREATE INDEX of `e` under the authorizer, with

@@ -108,7 +108,7 @@ static int prepare_insert(struct loader *l, struct error *err)
 	const char *comma = "";
 	char what[320], *sql;
 	size_t i;
-	int rc;
+	int rc, tries = 0;
 
 	/* OR ABORT outranks the ON CONFLICT clauses of constraints, which
 	 * would replace a NULL or skip a row without a word */
@@ -135,7 +135,8 @@ static int prepare_insert(struct loader *l, struct error *err)
 					SQLITE_PREPARE_PERSISTENT, &l->insert,
 					NULL) == SQLITE_OK
 			     ? 0
-			     : stand_in_after(l->db, l->db->sql, what, err);
+			     : stand_in_after(l->db, l->db->sql, what, &tries,
+					      err);
 	} while (rc > 0);
 	if (rc == 0 && !l->insert)
 		rc = sql_error(l->db->sql, err, "cannot load table '%.200s'",

@@ -538,14 +538,20 @@ static int is_settled(struct database *db)
 
 int database_begin(struct database *db, struct error *err)
 {
+	int rc = 0;
+
 	if (sql_run(db->sql, "BEGIN", err) < 0)
 		return -1;
 	/* BEGIN alone takes no lock and so fixes no state */
 	if (first_read(db) < 0)
-		return first_read_failed(db, err);
-	if (is_settled(db) && check_truncated(db, err) < 0)
-		return -1;
-	return sql_encoding(db->sql, &db->encoding, err);
+		rc = first_read_failed(db, err);
+	if (rc == 0 && is_settled(db))
+		rc = check_truncated(db, err);
+	if (rc == 0)
+		rc = sql_encoding(db->sql, &db->encoding, err);
+	if (rc < 0)
+		sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
 }
 
 int database_size(struct database *db, uint64_t *bytes, struct error *err)

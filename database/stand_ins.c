@@ -8,6 +8,9 @@
 #include "base/error.h"
 #include "database/sqlite_internal.h"
 
+/* No schema's statement wants more functions. */
+#define STAND_INS_MAX 200
+
 int names_has(const struct names *n, const char *name)
 {
 	size_t i;
@@ -182,7 +185,7 @@ static int wanted(const char *what, const char *kind, const char *name,
 }
 
 int stand_in_after(struct database *db, sqlite3 *sql, const char *what,
-		   struct error *err)
+		   int *tries, struct error *err)
 {
 	char *function;
 	int rc = 0;
@@ -190,8 +193,10 @@ int stand_in_after(struct database *db, sqlite3 *sql, const char *what,
 	if (db->missing)
 		return wanted(what, "collation", db->missing, err);
 	function = missing_function(sqlite3_errmsg(sql));
-	if (!function)
+	if (!function || ++*tries > STAND_INS_MAX) {
+		free(function);
 		return 0;
+	}
 	if (!db->stand_ins) {
 		rc = wanted(what, "function", function, err);
 	} else if (names_add(&db->functions, function) < 0) {
