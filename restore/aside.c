@@ -145,7 +145,7 @@ static char *new_name(const char *target, unsigned int n)
 	return buffer_detach(&b);
 }
 
-static int free_name(const char *target, char **out, struct error *err)
+int aside_name(const char *target, char **out, struct error *err)
 {
 	for (unsigned int n = 1; n <= NAME_TRIES; n++) {
 		char *name = new_name(target, n);
@@ -191,7 +191,7 @@ int restore_move_aside(const char *target, char **moved, struct error *err)
 		error_nomem(err);
 		goto done;
 	}
-	if (free_name(target, &name, err) < 0)
+	if (aside_name(target, &name, err) < 0)
 		goto done;
 	count = find_files(&m, target, name, err);
 	if (count < 0)

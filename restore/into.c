@@ -51,9 +51,9 @@ static int attach(struct into *in, const char *staged, struct error *err)
 {
 	/* as in target_open(): never a URI */
 	return target_run(in->db,
-		       sqlite3_mprintf("ATTACH '%s%q' AS staged",
-				       *staged == '/' ? "" : "./", staged),
-		       err, "cannot attach the snapshot");
+			  sqlite3_mprintf("ATTACH '%s%q' AS staged",
+					  *staged == '/' ? "" : "./", staged),
+			  err, "cannot attach the snapshot");
 }
 
 static int configure(struct into *in, struct error *err)
@@ -63,15 +63,16 @@ static int configure(struct into *in, struct error *err)
 	    sqlite3_db_config(in->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
 			      in->triggers, NULL) ||
 	    sqlite3_db_config(in->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL))
-		return target_failed(in->db, err, "cannot open '%s'", in->target);
-	return sql_add_functions(in->db, err);
+		return target_failed(in->db, err, "cannot open '%s'",
+				     in->target);
+	return target_add_functions(in->db, err);
 }
 
 static int begin(struct into *in, const char *staged, int busy_timeout_ms,
 		 struct error *err)
 {
-	if (target_open(&in->db, in->target, busy_timeout_ms, in->triggers, err) <
-	    0)
+	if (target_open(&in->db, in->target, busy_timeout_ms, in->triggers,
+			err) < 0)
 		return -1;
 	if (sqlite3_db_readonly(in->db, "main") == 1)
 		return error_set(err, ERROR_FAILED, "'%s' cannot be written",

@@ -53,6 +53,7 @@ const struct side_column *side_column(const struct side *s, const char *name);
 /** A table that is restored, or whose rows are parents of such rows. */
 struct into_table {
 	char *name;
+	char *label; /* table 'NAME', for messages */
 	int selected;
 	struct side staged, target;
 	const char **columns; /* values that go over; borrowed from `staged` */
@@ -70,6 +71,9 @@ struct into_table {
 	uint64_t inserted, updated, deleted;
 };
 
+/** "table 'NAME'" in new memory, or NULL. */
+char *table_label(const char *name);
+
 /** Read both sides and compare them; what does not fit goes to `problems`. */
 int into_table_read(struct into_table *t, sqlite3 *db, const char *name,
 		    struct error *err);
@@ -78,6 +82,7 @@ void into_table_release(struct into_table *t);
 /** A foreign key of the target. */
 struct link {
 	char *child, *parent;
+	char *label; /* table 'CHILD', for messages */
 	char **child_columns, **parent_columns;
 	size_t count;
 	struct side child_side; /* for its key */

@@ -28,6 +28,7 @@ static void link_release(struct link *l)
 	free(l->parent_columns);
 	free(l->child);
 	free(l->parent);
+	free(l->label);
 	side_release(&l->child_side);
 	sqlite3_finalize(l->ask);
 	sqlite3_finalize(l->ask_listed);
@@ -63,7 +64,10 @@ static struct link *link_add(struct into *in, sqlite3_stmt *stmt)
 	memset(l, 0, sizeof *l);
 	l->child = column_copy(stmt, 0);
 	l->parent = column_copy(stmt, 2);
-	return l->child && l->parent ? l : NULL;
+	if (!l->child || !l->parent)
+		return NULL;
+	l->label = table_label(l->child);
+	return l->label ? l : NULL;
 }
 
 /* An empty parent column stands for "the parent's primary key". */
@@ -91,14 +95,15 @@ static int read_links(struct into *in, struct error *err)
 	sqlite3_stmt *stmt = NULL;
 	int rc;
 
-	if (target_prepare(in->db, &stmt,
-			sqlite3_mprintf(
-				"SELECT m.name, f.seq, f.\"table\", f.\"from\","
-				" f.\"to\" FROM main.sqlite_schema AS m CROSS "
-				"JOIN pragma_foreign_key_list(m.name, 'main') "
-				"AS f WHERE m.type = 'table' AND m.rootpage > "
-				"0 ORDER BY m.rowid, f.id, f.seq"),
-			err, "cannot read foreign keys") < 0)
+	if (target_prepare(
+		    in->db, &stmt,
+		    sqlite3_mprintf(
+			    "SELECT m.name, f.seq, f.\"table\", f.\"from\","
+			    " f.\"to\" FROM main.sqlite_schema AS m CROSS "
+			    "JOIN pragma_foreign_key_list(m.name, 'main') "
+			    "AS f WHERE m.type = 'table' AND m.rootpage > "
+			    "0 ORDER BY m.rowid, f.id, f.seq"),
+		    err, "cannot read foreign keys") < 0)
 		return -1;
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct link *l;
@@ -293,7 +298,7 @@ static int note_orphans(struct into *in, size_t number, struct error *err)
 	sqlite3_str_appendf(sql, ") SELECT %d, ", (int)number);
 	add_columns(sql, "s", key, count);
 	add_orphans(sql, l);
-	return target_run(in->db, sqlite3_str_finish(sql), err, l->child);
+	return target_run(in->db, sqlite3_str_finish(sql), err, l->label);
 }
 
 static int note_all(struct into *in, struct error *err)
@@ -308,7 +313,7 @@ static int note_all(struct into *in, struct error *err)
 	add_list_keys(sql, "", widest);
 	sqlite3_str_appendall(sql, ")) WITHOUT ROWID");
 	if (target_run(in->db, sqlite3_str_finish(sql), err,
-		    "cannot note orphans") < 0)
+		       "cannot note orphans") < 0)
 		return -1;
 	for (size_t i = 0; i < in->link_count; i++)
 		if (in->links[i].watched && !in->links[i].loose &&
@@ -362,7 +367,7 @@ static int check_link(struct into *in, size_t number, struct error *err)
 	int rc;
 
 	if (target_prepare(in->db, &stmt, new_orphan_text(in, number), err,
-			l->child) < 0)
+			   l->label) < 0)
 		return -1;
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)

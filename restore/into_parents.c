@@ -8,6 +8,7 @@
  */
 #include "restore/into_internal.h"
 #include "restore/restore_internal.h"
+#include "snapshot/catalog.h"
 
 /* Have the columns of the foreign key the same names in the snapshot? */
 static int known_there(const struct link *l, const struct side *child,
@@ -72,7 +73,7 @@ static int check_not_needed(struct into *in, const struct link *l,
 	add_wanted(sql, l, child->selected ? NULL : child);
 	sqlite3_str_appendall(sql, " LIMIT 1");
 	if (target_prepare(in->db, &stmt, sqlite3_str_finish(sql), err,
-			l->parent) < 0)
+			   parent->label) < 0)
 		return -1;
 	if (!child->selected) {
 		sqlite3_bind_int64(stmt, 1, child->asked);
@@ -105,7 +106,7 @@ static int prepare_ask(struct into *in, const struct link *l,
 	add_columns(sql, "p", parent->staged.keys, parent->staged.key_count);
 	add_wanted(sql, l, child->selected ? NULL : child);
 	return target_prepare(in->db, stmt, sqlite3_str_finish(sql), err,
-			   l->parent);
+			      parent->label);
 }
 
 static int run_ask(struct into *in, sqlite3_stmt *stmt,
@@ -122,10 +123,19 @@ static int run_ask(struct into *in, sqlite3_stmt *stmt,
 		;
 	if (rc != SQLITE_DONE)
 		return target_failed(in->db, err, "cannot read table '%s'",
-				  parent->name);
+				     parent->name);
 	parent->listed += sqlite3_changes64(in->db);
 	sqlite3_reset(stmt);
 	return 0;
+}
+
+/* The table's name as the snapshot writes it. */
+static const char *name_there(const struct catalog *c, const char *name)
+{
+	for (size_t i = 0; i < c->table_count; i++)
+		if (!sqlite3_stricmp(c->tables[i].name, name))
+			return c->tables[i].name;
+	return name;
 }
 
 /* List what the child's rows need through one foreign key. */
@@ -135,7 +145,8 @@ static int ask(struct into *in, struct link *l, size_t child_at, int64_t upto,
 	struct into_table *child, *parent = into_find(in, l->parent);
 	sqlite3_stmt **stmt;
 
-	if (!parent && into_add(in, l->parent, 0, err) < 0)
+	if (!parent &&
+	    into_add(in, name_there(in->catalog, l->parent), 0, err) < 0)
 		return -1;
 	parent = into_find(in, l->parent);
 	child = &in->tables[child_at];

@@ -21,7 +21,7 @@ static int row_failed(struct into *in, const struct into_table *t, int list,
 	if ((code & 0xff) != SQLITE_CONSTRAINT &&
 	    (code & 0xff) != SQLITE_MISMATCH)
 		return target_failed(in->db, err, "cannot write table '%s'",
-				  t->name);
+				     t->name);
 	/* the next statement forgets it */
 	snprintf(why, sizeof why, "%s", sqlite3_errmsg(in->db));
 	sql = sqlite3_str_new(in->db);
@@ -30,7 +30,7 @@ static int row_failed(struct into *in, const struct into_table *t, int list,
 	sqlite3_str_appendf(sql, " FROM staged.\"%w\" AS s WHERE ", t->name);
 	add_key_listed(sql, "s", &t->staged, list);
 	if (target_prepare(in->db, &stmt, sqlite3_str_finish(sql), err,
-			"cannot name the row") < 0)
+			   "cannot name the row") < 0)
 		return -1;
 	sqlite3_bind_int64(stmt, 1, n);
 	if (sqlite3_step(stmt) == SQLITE_ROW)
@@ -65,7 +65,7 @@ static int fill_list(struct into *in, const struct into_table *t, int *list,
 	sqlite3_str_appendall(sql, ") SELECT ");
 	add_columns(sql, "s", t->staged.keys, t->staged.key_count);
 	sqlite3_str_appendf(sql, " FROM staged.\"%w\" AS s %s", t->name, text);
-	rc = target_run(in->db, sqlite3_str_finish(sql), err, t->name);
+	rc = target_run(in->db, sqlite3_str_finish(sql), err, t->label);
 	*count = (uint64_t)sqlite3_changes64(in->db);
 done:
 	sqlite3_free(text);
@@ -118,7 +118,7 @@ static int each_row(struct into *in, const struct into_table *t, int list,
 	sqlite3_stmt *stmt = NULL;
 	int rc = 0;
 
-	if (target_prepare(in->db, &stmt, sql, err, t->name) < 0)
+	if (target_prepare(in->db, &stmt, sql, err, t->label) < 0)
 		return -1;
 	for (int64_t n = 1; n <= (int64_t)count; n++) {
 		sqlite3_bind_int64(stmt, 1, n);
@@ -152,7 +152,7 @@ int into_delete(struct into *in, struct into_table *t, struct error *err)
 			    t->name, t->name);
 	add_key_match(sql, t);
 	sqlite3_str_appendchar(sql, 1, ')');
-	if (target_run(in->db, sqlite3_str_finish(sql), err, t->name) < 0)
+	if (target_run(in->db, sqlite3_str_finish(sql), err, t->label) < 0)
 		return -1;
 	t->deleted = (uint64_t)sqlite3_changes64(in->db);
 	return 0;
@@ -220,7 +220,7 @@ static int keep_extras(struct into *in, const struct into_table *t, int list,
 				   "n INTEGER PRIMARY KEY");
 	add_kept(sql, t->extra_count);
 	sqlite3_str_appendchar(sql, 1, ')');
-	if (target_run(in->db, sqlite3_str_finish(sql), err, t->name) < 0)
+	if (target_run(in->db, sqlite3_str_finish(sql), err, t->label) < 0)
 		return -1;
 	sql = sqlite3_str_new(in->db);
 	sqlite3_str_appendall(sql, "INSERT INTO temp.dbstow_kept SELECT w.n");
@@ -234,7 +234,7 @@ static int keep_extras(struct into *in, const struct into_table *t, int list,
 	for (size_t i = 0; i < t->target.key_count; i++)
 		sqlite3_str_appendf(sql, "%st.\"%w\" = w.k%d", i ? " AND " : "",
 				    t->target.keys[i], (int)i);
-	return target_run(in->db, sqlite3_str_finish(sql), err, t->name);
+	return target_run(in->db, sqlite3_str_finish(sql), err, t->label);
 }
 
 static char *delete_listed_text(struct into *in, const struct into_table *t,
@@ -288,8 +288,9 @@ static int swap_rows(struct into *in, const struct into_table *t, int list,
 	    each_row(in, t, list, t->updated, insert_kept_text(in, t, list),
 		     NULL, err) < 0)
 		return -1;
-	return target_run(in->db, sqlite3_mprintf("DROP TABLE temp.dbstow_kept"),
-		       err, t->name);
+	return target_run(in->db,
+			  sqlite3_mprintf("DROP TABLE temp.dbstow_kept"), err,
+			  t->label);
 }
 
 static int update_rows(struct into *in, const struct into_table *t, int list,
@@ -304,7 +305,7 @@ static int update_rows(struct into *in, const struct into_table *t, int list,
 	if (!conflict)
 		return target_exec(in->db, err, "RELEASE dbstow_update");
 	if (target_exec(in->db, err,
-		     "ROLLBACK TO dbstow_update; RELEASE dbstow_update") < 0)
+			"ROLLBACK TO dbstow_update; RELEASE dbstow_update") < 0)
 		return -1;
 	return swap_rows(in, t, list, err);
 }
@@ -332,10 +333,10 @@ int into_write(struct into *in, struct into_table *t, struct error *err)
 static int note_place(struct into *in, int list, int64_t n, struct error *err)
 {
 	return target_run(in->db,
-		       sqlite3_mprintf("UPDATE temp.dbstow_list_%d SET at = "
-				       "last_insert_rowid() WHERE n = %lld",
-				       list, (long long)n),
-		       err, "cannot list rows");
+			  sqlite3_mprintf("UPDATE temp.dbstow_list_%d SET at = "
+					  "last_insert_rowid() WHERE n = %lld",
+					  list, (long long)n),
+			  err, "cannot list rows");
 }
 
 /* A rowid that is no column is nobody's key: where it is taken, the parent
@@ -360,9 +361,9 @@ int into_insert_listed(struct into *in, struct into_table *t, struct error *err)
 	int rc = -1;
 
 	if (target_prepare(in->db, &stmt, insert_text(in, t, t->list, 1), err,
-			t->name) < 0 ||
-	    target_prepare(in->db, &elsewhere, insert_text(in, t, t->list, 0), err,
-			t->name) < 0)
+			   t->label) < 0 ||
+	    target_prepare(in->db, &elsewhere, insert_text(in, t, t->list, 0),
+			   err, t->label) < 0)
 		goto done;
 	for (int64_t n = 1; n <= t->listed; n++) {
 		sqlite3_bind_int64(stmt, 1, n);
@@ -397,7 +398,8 @@ static int same_count(struct into *in, const struct into_table *t,
 				    "main.\"%w\") = (SELECT count(*) FROM "
 				    "staged.\"%w\")",
 				    t->name, t->name);
-	int rc = sql ? sql_number(in->db, &same, sql, err) : error_nomem(err);
+	int rc = sql ? target_number(in->db, &same, sql, err)
+		     : error_nomem(err);
 
 	sqlite3_free(sql);
 	if (rc < 0 || same)
@@ -484,8 +486,8 @@ int into_verify(struct into *in, struct into_table *t, struct error *err)
 
 	if (t->selected && same_count(in, t, err) < 0)
 		return -1;
-	if (target_prepare(in->db, &stmt, difference_text(in, t), err, t->name) <
-	    0)
+	if (target_prepare(in->db, &stmt, difference_text(in, t), err,
+			   t->label) < 0)
 		return -1;
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
@@ -509,20 +511,22 @@ int into_sequence(struct into *in, struct into_table *t, struct error *err)
 					  t->target.keys[0], NULL, NULL, NULL,
 					  NULL, &counts) != SQLITE_OK)
 		return target_failed(in->db, err, "cannot read table '%s'",
-				  t->name);
+				     t->name);
 	if (!counts)
 		return 0;
-	if (sql_number(in->db, &there,
-		       "SELECT count(*) FROM staged.sqlite_schema WHERE name = "
-		       "'sqlite_sequence'",
-		       err) < 0)
+	if (target_number(
+		    in->db, &there,
+		    "SELECT count(*) FROM staged.sqlite_schema WHERE name = "
+		    "'sqlite_sequence'",
+		    err) < 0)
 		return -1;
 	if (!there)
 		return 0;
 	/* Keys that were given out once must not be given out again: the
 	 * greater of both counters stays.  Whatever else lies in the snapshot's
 	 * table (it takes any value) is not a counter. */
-	if (target_run(in->db,
+	if (target_run(
+		    in->db,
 		    sqlite3_mprintf(
 			    "UPDATE main.sqlite_sequence SET seq = s.seq FROM "
 			    "(SELECT max(seq) AS seq FROM "

@@ -159,7 +159,7 @@ static int same_virtual(sqlite3 *db, const struct entry *e, struct error *err)
 		"SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' "
 		"AND name = %Q COLLATE NOCASE AND sql = %Q",
 		e->name, e->sql);
-	int rc = sql ? sql_number(db, &same, sql, err) : error_nomem(err);
+	int rc = sql ? target_number(db, &same, sql, err) : error_nomem(err);
 
 	sqlite3_free(sql);
 	return rc < 0 ? -1 : same > 0;

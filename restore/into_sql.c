@@ -95,12 +95,12 @@ int list_create(struct into *in, size_t key_count, int *list, struct error *err)
 	sqlite3_str_appendall(sql, "))");
 	*list = in->lists++;
 	return target_run(in->db, sqlite3_str_finish(sql), err,
-		       "cannot list rows");
+			  "cannot list rows");
 }
 
 int list_drop(struct into *in, int list, struct error *err)
 {
-	return target_run(in->db,
-		       sqlite3_mprintf("DROP TABLE temp.dbstow_list_%d", list),
-		       err, "cannot list rows");
+	return target_run(
+		in->db, sqlite3_mprintf("DROP TABLE temp.dbstow_list_%d", list),
+		err, "cannot list rows");
 }

@@ -31,13 +31,14 @@ static int read_kind(struct side *out, sqlite3 *db, const char *schema,
 	int rc;
 
 	out->kind = SIDE_ABSENT;
-	if (target_prepare(db, &stmt,
-			sqlite3_mprintf("SELECT type = 'table' AND rootpage > 0"
-					" FROM %s.sqlite_schema WHERE type IN "
-					"('table', 'view') AND name = %Q "
-					"COLLATE NOCASE",
-					schema, name),
-			err, "cannot read the schema") < 0)
+	if (target_prepare(
+		    db, &stmt,
+		    sqlite3_mprintf("SELECT type = 'table' AND rootpage > 0"
+				    " FROM %s.sqlite_schema WHERE type IN "
+				    "('table', 'view') AND name = %Q "
+				    "COLLATE NOCASE",
+				    schema, name),
+		    err, "cannot read the schema") < 0)
 		return -1;
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
@@ -78,13 +79,14 @@ static int read_columns(struct side *out, sqlite3 *db, const char *schema,
 	sqlite3_stmt *stmt = NULL;
 	int rc;
 
-	if (target_prepare(db, &stmt,
-			sqlite3_mprintf(
-				"SELECT name, type, \"notnull\" AND dflt_value "
-				"IS NULL, pk, hidden FROM "
-				"pragma_table_xinfo(%Q, %Q) ORDER BY cid",
-				name, schema),
-			err, "cannot read the schema") < 0)
+	if (target_prepare(
+		    db, &stmt,
+		    sqlite3_mprintf(
+			    "SELECT name, type, \"notnull\" AND dflt_value "
+			    "IS NULL, pk, hidden FROM "
+			    "pragma_table_xinfo(%Q, %Q) ORDER BY cid",
+			    name, schema),
+		    err, "cannot read the schema") < 0)
 		return -1;
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		if (keep_column(out, stmt) < 0) {
@@ -146,14 +148,15 @@ static int read_key(struct side *s, sqlite3 *db, const char *schema,
 	sql = sqlite3_mprintf("SELECT wr FROM pragma_table_list(%Q) "
 			      "WHERE schema = %Q",
 			      name, schema);
-	rc = sql ? sql_number(db, &without_rowid, sql, err) : error_nomem(err);
+	rc = sql ? target_number(db, &without_rowid, sql, err)
+		 : error_nomem(err);
 	sqlite3_free(sql);
 	if (rc < 0)
 		return -1;
 	sql = sqlite3_mprintf("SELECT count(*) FROM pragma_index_list(%Q, %Q) "
 			      "WHERE origin = 'pk'",
 			      name, schema);
-	rc = sql ? sql_number(db, &key_indexes, sql, err) : error_nomem(err);
+	rc = sql ? target_number(db, &key_indexes, sql, err) : error_nomem(err);
 	sqlite3_free(sql);
 	if (rc < 0)
 		return -1;
@@ -254,13 +257,22 @@ static void compare_keys(struct into_table *t)
 		s->keys[i] = d->keys[i];
 }
 
+char *table_label(const char *name)
+{
+	struct buffer b = BUFFER_INIT;
+
+	buffer_printf(&b, "table '%s'", name);
+	return buffer_detach(&b);
+}
+
 int into_table_read(struct into_table *t, sqlite3 *db, const char *name,
 		    struct error *err)
 {
 	memset(t, 0, sizeof *t);
 	t->list = -1;
 	t->name = strdup(name);
-	if (!t->name)
+	t->label = table_label(name);
+	if (!t->name || !t->label)
 		return error_nomem(err);
 	if (side_read(&t->staged, db, "staged", name, err) < 0 ||
 	    side_read(&t->target, db, "main", name, err) < 0)
@@ -285,6 +297,7 @@ int into_table_read(struct into_table *t, sqlite3 *db, const char *name,
 void into_table_release(struct into_table *t)
 {
 	free(t->name);
+	free(t->label);
 	side_release(&t->staged);
 	side_release(&t->target);
 	free(t->columns);

@@ -36,9 +36,10 @@ static int read_layout(sqlite3 *db, struct layout *l, struct error *err)
 {
 	char *mode = NULL;
 
-	if (sql_number(db, &l->pages, "PRAGMA main.page_count", err) < 0 ||
-	    sql_number(db, &l->page_size, "PRAGMA main.page_size", err) < 0 ||
-	    sql_number(db, &l->auto_vacuum, "PRAGMA main.auto_vacuum", err) <
+	if (target_number(db, &l->pages, "PRAGMA main.page_count", err) < 0 ||
+	    target_number(db, &l->page_size, "PRAGMA main.page_size", err) <
+		    0 ||
+	    target_number(db, &l->auto_vacuum, "PRAGMA main.auto_vacuum", err) <
 		    0 ||
 	    target_text(db, &l->encoding, "PRAGMA main.encoding", err) < 0 ||
 	    target_text(db, &mode, "PRAGMA main.journal_mode", err) < 0)
@@ -74,7 +75,8 @@ static int leave_wal(sqlite3 *built, struct error *err)
 	char *mode = NULL;
 	int left;
 
-	if (target_text(built, &mode, "PRAGMA main.journal_mode=DELETE", err) < 0)
+	if (target_text(built, &mode, "PRAGMA main.journal_mode=DELETE", err) <
+	    0)
 		return -1;
 	left = !strcmp(mode, "delete");
 	free(mode);
@@ -121,7 +123,7 @@ static int copy_pages(sqlite3 *built, sqlite3 *target, struct error *err)
 	}
 	if (rc != SQLITE_DONE)
 		return target_failed(target, err, "cannot replace '%s'",
-				  sqlite3_db_filename(target, "main"));
+				     sqlite3_db_filename(target, "main"));
 	return 0;
 }
 
@@ -177,8 +179,8 @@ static int check_result(const char *target, const struct layout *from,
 	int rc = -1;
 
 	if (target_open(&db, target, busy_timeout_ms, 0, err) < 0 ||
-	    sql_number(db, &entries, "SELECT count(*) FROM main.sqlite_schema",
-		       err) < 0 ||
+	    target_number(db, &entries,
+			  "SELECT count(*) FROM main.sqlite_schema", err) < 0 ||
 	    read_layout(db, &now, err) < 0)
 		goto done;
 	if (now.page_size != from->page_size || now.wal != wal ||

@@ -26,6 +26,10 @@ char *path_with(const char *path, const char *suffix);
  *  out of memory counts as "none", the next step will find out */
 const char *side_file(const char *path);
 
+/** "TARGET.pre-restore-20261120T023522Z", with "-2", "-3" ... when something
+ *  is there already; the caller frees it. */
+int aside_name(const char *target, char **out, struct error *err);
+
 /** Remove a database file of our own and what lies beside it. */
 void database_remove(const char *path);
 
@@ -35,7 +39,7 @@ void database_remove(const char *path);
  *  result codes and nothing trusted.
  *  @param modules  0: virtual tables can't be reached, only named */
 int target_open(struct sqlite3 **out, const char *path, int busy_timeout_ms,
-	     int modules, struct error *err);
+		int modules, struct error *err);
 
 /**
  * Record what SQLite said last, behind the text: "TEXT: no such table: x".
@@ -50,21 +54,22 @@ int target_exec(struct sqlite3 *db, struct error *err, const char *sql);
 /** Prepare `sql`, which is freed with sqlite3_free() whatever happens; NULL
  *  counts as out of memory.  `what` begins the message. */
 int target_prepare(struct sqlite3 *db, struct sqlite3_stmt **out, char *sql,
-		struct error *err, const char *what);
+		   struct error *err, const char *what);
 
 /** As target_prepare(), and run it to its end. */
-int target_run(struct sqlite3 *db, char *sql, struct error *err, const char *what);
+int target_run(struct sqlite3 *db, char *sql, struct error *err,
+	       const char *what);
 
 /** The first column of the first row as a number; 0 without a row. */
-int sql_number(struct sqlite3 *db, int64_t *out, const char *sql,
-	       struct error *err);
+int target_number(struct sqlite3 *db, int64_t *out, const char *sql,
+		  struct error *err);
 
 /** The first column of the first row as text in new memory. */
 int target_text(struct sqlite3 *db, char **out, const char *sql,
-	     struct error *err);
+		struct error *err);
 
 /** Add the functions that comparing needs: dbstow_same(a, b, c, d ...) is 1
  *  when a is b and c is d ..., bit by bit. */
-int sql_add_functions(struct sqlite3 *db, struct error *err);
+int target_add_functions(struct sqlite3 *db, struct error *err);
 
 #endif /* RESTORE_RESTORE_INTERNAL_H */

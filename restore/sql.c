@@ -20,8 +20,8 @@ static int distrust(sqlite3 *db, int modules)
 	return 0;
 }
 
-int target_open(sqlite3 **out, const char *path, int busy_timeout_ms, int modules,
-	     struct error *err)
+int target_open(sqlite3 **out, const char *path, int busy_timeout_ms,
+		int modules, struct error *err)
 {
 	sqlite3 *db = NULL;
 	char *name;
@@ -83,12 +83,12 @@ int target_exec(sqlite3 *db, struct error *err, const char *sql)
 {
 	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return target_failed(db, err, "cannot write '%s'",
-				  sqlite3_db_filename(db, "main"));
+				     sqlite3_db_filename(db, "main"));
 	return 0;
 }
 
-int target_prepare(sqlite3 *db, sqlite3_stmt **out, char *sql, struct error *err,
-		const char *what)
+int target_prepare(sqlite3 *db, sqlite3_stmt **out, char *sql,
+		   struct error *err, const char *what)
 {
 	int rc;
 
@@ -114,7 +114,7 @@ int target_run(sqlite3 *db, char *sql, struct error *err, const char *what)
 	return rc == SQLITE_DONE ? 0 : -1;
 }
 
-int sql_number(sqlite3 *db, int64_t *out, const char *sql, struct error *err)
+int target_number(sqlite3 *db, int64_t *out, const char *sql, struct error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
@@ -126,7 +126,7 @@ int sql_number(sqlite3 *db, int64_t *out, const char *sql, struct error *err)
 		*out = sqlite3_column_int64(stmt, 0);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		target_failed(db, err, "cannot read '%s'",
-			   sqlite3_db_filename(db, "main"));
+			      sqlite3_db_filename(db, "main"));
 	sqlite3_finalize(stmt);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
 }
@@ -146,7 +146,7 @@ int target_text(sqlite3 *db, char **out, const char *sql, struct error *err)
 	}
 	if (rc != SQLITE_ROW)
 		target_failed(db, err, "cannot read '%s'",
-			   sqlite3_db_filename(db, "main"));
+			      sqlite3_db_filename(db, "main"));
 	else if (!*out)
 		error_nomem(err);
 	sqlite3_finalize(stmt);
@@ -223,7 +223,7 @@ static void call_same(sqlite3_context *context, int count, sqlite3_value **v)
 	sqlite3_result_int(context, 1);
 }
 
-int sql_add_functions(sqlite3 *db, struct error *err)
+int target_add_functions(sqlite3 *db, struct error *err)
 {
 	int encoding = SQLITE_UTF8;
 	char *name = NULL;

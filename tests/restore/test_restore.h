@@ -77,10 +77,13 @@ static inline void sql(const char *path, const char *text)
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-/* All rows as text: values by '|', rows by '/'. */
+/* All rows as text: values by '|', rows by '/'. Four results at a time. */
 static inline const char *rows_of(sqlite3 *db, const char *query)
 {
-	static char out[4096];
+	static char results[4][4096];
+	static int next;
+	const size_t room = sizeof results[0];
+	char *out = results[next++ % 4];
 	sqlite3_stmt *stmt;
 	size_t used = 0;
 
@@ -92,13 +95,13 @@ static inline const char *rows_of(sqlite3 *db, const char *query)
 			const char *v =
 				(const char *)sqlite3_column_text(stmt, i);
 
-			used += (size_t)snprintf(out + used, sizeof out - used,
+			used += (size_t)snprintf(out + used, room - used,
 						 "%s%s",
 						 i      ? "|"
 						 : used ? "/"
 							: "",
 						 v ? v : "NULL");
-			assert_true(used < sizeof out);
+			assert_true(used < room);
 		}
 	}
 	if (sqlite3_finalize(stmt) != SQLITE_OK)

@@ -371,6 +371,44 @@ static void nothing_cannot_be_moved(void **state)
 		     "there is nothing at '%s' to move aside", path);
 }
 
+/* ---- restore_copy_aside() ---- */
+
+static void a_live_database_is_copied_aside(void **state)
+{
+	struct error err = ERROR_INIT;
+	const char *path = in_folder(state, "app.db");
+	sqlite3 *db = opened(path);
+	char *name = NULL;
+
+	run(db, "PRAGMA journal_mode=WAL; CREATE TABLE t(a);"
+		"INSERT INTO t VALUES (5)");
+	if (restore_copy_aside(path, &name, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_string_equal(path_base(name),
+			    "app.db.pre-restore-20261120T023522Z");
+	assert_string_equal(rows(name, "SELECT a FROM t"), "5");
+	assert_string_equal(rows_of(db, "SELECT a FROM t"), "5");
+	free(name);
+	sqlite3_close(db);
+}
+
+static void a_copy_that_fails_leaves_nothing(void **state)
+{
+	struct error err = ERROR_INIT;
+	const char *path = in_folder(state, "app.db");
+	char *name = NULL;
+
+	write_bytes(path, "this is no database at all", 26);
+	assert_int_equal(restore_copy_aside(path, &name, &err), -1);
+	assert_error(&err, ERROR_FAILED,
+		     "cannot copy '%s' to '%s.pre-restore-20261120T023522Z': "
+		     "file is not a database",
+		     path, path);
+	assert_null(name);
+	assert_false(file_exists(
+		in_folder(state, "app.db.pre-restore-20261120T023522Z")));
+}
+
 /* ---- restore_install() ---- */
 
 static void a_built_file_goes_into_an_empty_place(void **state)
@@ -493,6 +531,8 @@ int main(void)
 		FOLDER_TEST(renames_are_taken_back_where_links_do_not_work),
 		FOLDER_TEST(files_are_renamed_where_links_do_not_work),
 		FOLDER_TEST(nothing_cannot_be_moved),
+		FOLDER_TEST(a_live_database_is_copied_aside),
+		FOLDER_TEST(a_copy_that_fails_leaves_nothing),
 		FOLDER_TEST(a_built_file_goes_into_an_empty_place),
 		FOLDER_TEST(nothing_is_replaced),
 		FOLDER_TEST(a_dangling_link_is_not_replaced),
