@@ -27,7 +27,17 @@ struct files {
 	struct source source; /* first */
 	struct file *files;
 	size_t count;
+	size_t fails_at; /* the call of that number fails; 0: none does */
+	size_t calls;
 };
+
+/* @return -1 with an error when it is this call's turn to fail */
+static inline int fails(size_t *calls, size_t fails_at, struct error *err)
+{
+	if (++*calls != fails_at)
+		return 0;
+	return error_set(err, ERROR_NOSPACE, "call %zu fails", fails_at);
+}
 
 static inline struct file *files_find(struct files *f, const char *path)
 {
@@ -40,9 +50,11 @@ static inline struct file *files_find(struct files *f, const char *path)
 static inline int files_read(struct source *s, const char *path,
 			     struct buffer *out, struct error *err)
 {
-	struct file *file = files_find((struct files *)s, path);
+	struct files *f = (struct files *)s;
+	struct file *file = files_find(f, path);
 
-	(void)err;
+	if (fails(&f->calls, f->fails_at, err) < 0)
+		return -1;
 	if (!file)
 		return 1;
 	buffer_add(out, file->data.data, file->data.size);
@@ -56,6 +68,8 @@ static inline int files_list(struct source *s, const char *path,
 	size_t size = strlen(path), n;
 	char name[256];
 
+	if (fails(&f->calls, f->fails_at, err) < 0)
+		return -1;
 	for (size_t i = 0; i < f->count; i++) {
 		const char *p = f->files[i].path;
 
@@ -145,6 +159,7 @@ struct keep {
 	struct sink *hash;
 	struct kept *kept;
 	size_t count, puts;
+	size_t fails_at; /* the put of that number fails; 0: none does */
 };
 
 static inline int keep_put(struct sink *s, enum object_type type,
@@ -153,9 +168,9 @@ static inline int keep_put(struct sink *s, enum object_type type,
 {
 	struct keep *k = (struct keep *)s;
 
-	if (k->hash->put(k->hash, type, name, data, size, id, err) < 0)
+	if (fails(&k->puts, k->fails_at, err) < 0 ||
+	    k->hash->put(k->hash, type, name, data, size, id, err) < 0)
 		return -1;
-	k->puts++;
 	k->kept = realloc(k->kept, (k->count + 1) * sizeof(*k->kept));
 	assert_non_null(k->kept);
 	memset(&k->kept[k->count], 0, sizeof(*k->kept));

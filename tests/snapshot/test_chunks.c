@@ -209,6 +209,25 @@ static int64_t *cutting_rowids(size_t count, uint64_t mask)
 	return ids;
 }
 
+/* `count` ids whose lines {"id":N,"text":"x"} begin a chunk each in a table of
+ * order 'scan'. */
+static int64_t *cutting_lines(size_t count)
+{
+	int64_t *ids = calloc(count, sizeof(*ids)), id = 1;
+	char line[64];
+
+	assert_non_null(ids);
+	for (size_t i = 0; i < count; id++) {
+		size_t size = (size_t)snprintf(
+			line, sizeof(line),
+			"{\"id\":%" PRId64 ",\"text\":\"x\"}", id);
+
+		if (hash_bytes64(line, size) >> 48 <= size)
+			ids[i++] = id;
+	}
+	return ids;
+}
+
 static void add_rows(struct world *w, const int64_t *ids, size_t count)
 {
 	begin(w);
@@ -568,14 +587,11 @@ static void names_that_clash_in_a_folder_are_numbered(void **state)
 static void each_folder_lists_what_is_in_it(void **state)
 {
 	struct world *w = *state;
-	char *text = malloc(CHUNK_MEAN_BYTES);
+	int64_t *ids = cutting_lines(1001);
 	struct file *list;
 
 	order_by(w, ORDER_SCAN);
-	memset(text, 'x', CHUNK_MEAN_BYTES);
-	for (int64_t i = 0; i < 1001; i++)
-		assert_int_equal(add(w, i, text, CHUNK_MEAN_BYTES), 0);
-	finish(w);
+	add_rows(w, ids, 1001);
 	list = files_find(w->files, "data/tables/users/chunks");
 	assert_non_null(list);
 	assert_memory_equal(list->data.data, "0\n", 2);
@@ -583,7 +599,7 @@ static void each_folder_lists_what_is_in_it(void **state)
 	assert_non_null(list);
 	assert_memory_equal(list->data.data, "0.jsonl\n", 8);
 	assert_sound(w);
-	free(text);
+	free(ids);
 }
 
 static void sorted_tables_take_lines(void **state)
@@ -707,6 +723,76 @@ static void a_part_file_that_no_row_names_is_damage(void **state)
 	files_text(w->files, "data/tables/users/values/ab/more-0", "x");
 	assert_damage(w, "table 'users': folder 'data/tables/users/values' has "
 			 "4 files, its rows name 3");
+}
+
+/* ---- disks that fill, files that cannot be read ---- */
+
+/* A table with 1001 files, so with folders and lists, and a big value. */
+static int write_large(struct world *w, const int64_t *ids, const char *text)
+{
+	struct table *t = w->t;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < 1001; i++)
+		rc = add(w, ids[i], "x", 1);
+	if (!rc)
+		rc = add(w, 1, text, VALUE_INLINE_MAX + 1);
+	return rc ? rc : chunk_writer_finish(w->writer, t, &w->id, &w->err);
+}
+
+static void a_sink_that_fails_stops_the_writer(void **state)
+{
+	struct world *w = *state;
+	int64_t *ids = cutting_lines(1001);
+	char *text = malloc(VALUE_INLINE_MAX + 1), expected[64];
+	size_t puts, n;
+
+	memset(text, 'x', VALUE_INLINE_MAX + 1);
+	order_by(w, ORDER_SCAN);
+	assert_int_equal(write_large(w, ids, text), 0);
+	puts = w->keep->puts;
+	assert_true(puts > 1005);
+	for (n = 1; n <= puts; n += n == 2 ? 990 : 1) {
+		snprintf(expected, sizeof(expected), "call %zu fails", n);
+		keep_free(w->keep);
+		w->keep = keep_new();
+		w->keep->fails_at = n;
+		error_clear(&w->err);
+		begin(w);
+		assert_int_equal(write_large(w, ids, text), -1);
+		assert_int_equal(w->err.code, ERROR_NOSPACE);
+		assert_string_equal(w->err.message, expected);
+	}
+	free(text);
+	free(ids);
+}
+
+static void a_source_that_fails_stops_the_reader(void **state)
+{
+	struct world *w = *state;
+	char *text = malloc(VALUE_INLINE_MAX + 1);
+	uint64_t rows;
+	size_t calls, n;
+
+	memset(text, 'x', VALUE_INLINE_MAX + 1);
+	order_by(w, ORDER_KEY);
+	add_text(w, 1, "a");
+	assert_int_equal(add(w, 2, text, VALUE_INLINE_MAX), 0);
+	assert_int_equal(add(w, 3, text, VALUE_INLINE_MAX + 1), 0);
+	finish(w);
+	assert_sound(w);
+	calls = w->files->calls;
+	/* two lists of names, "chunks", two files or more, the value and the
+	 * two folders that hold it */
+	assert_true(calls >= 7);
+	for (n = 1; n <= calls; n++) {
+		w->files->fails_at = n;
+		w->files->calls = 0;
+		error_clear(&w->err);
+		assert_int_equal(read_all(w, &rows), -1);
+		assert_int_equal(w->err.code, ERROR_NOSPACE);
+	}
+	free(text);
 }
 
 /* ---- damage ---- */
@@ -946,6 +1032,8 @@ int main(void)
 		IN_WORLD(big_values_lie_in_part_files_once),
 		IN_WORLD(damaged_part_files_are_named),
 		IN_WORLD(a_part_file_that_no_row_names_is_damage),
+		IN_WORLD(a_sink_that_fails_stops_the_writer),
+		IN_WORLD(a_source_that_fails_stops_the_reader),
 		IN_WORLD(a_changed_row_is_damage),
 		IN_WORLD(a_row_too_many_or_too_few_is_damage),
 		IN_WORLD(changed_line_endings_are_told),
