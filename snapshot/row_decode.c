@@ -403,7 +403,7 @@ static int expect_key(struct reader *r, char before, const char *key)
 {
 	struct slice s;
 
-	if (!next_is(r, before) || expect_string(r, &s) < 0 ||
+	if (!next_is(r, before) || !next_is(r, '"') || read_string(r, &s) < 0 ||
 	    !slice_is(s, key) || !next_is(r, ':'))
 		return wrong(r, "has a '$file' that does not read class, "
 				"bytes, sha256, parts");
