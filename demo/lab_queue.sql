@@ -20,7 +20,7 @@ CREATE TABLE users (
 	name TEXT NOT NULL,
 	invited_by INTEGER REFERENCES users (id),
 	favourite_preset INTEGER REFERENCES queue_presets (id),
-	created_at INTEGER NOT NULL DEFAULT (unixepoch())
+	created_at INTEGER NOT NULL DEFAULT (strftime('%s', 'now'))
 );
 
 CREATE TABLE profiles (

@@ -245,5 +245,6 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (sqlite3.Error, OSError, ValueError, LookupError, TypeError) as e:
+    except (sqlite3.Error, sqlite3.Warning, OSError, ValueError, LookupError,
+            TypeError) as e:
         fail("%s: %s; dbstow can tell more" % (type(e).__name__, e))

@@ -70,7 +70,7 @@ export("""PRAGMA page_size = 1024; PRAGMA auto_vacuum = 2; PRAGMA journal_mode =
   CREATE TABLE w(k TEXT, n, PRIMARY KEY(k DESC, n)) WITHOUT ROWID;
   WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 20000)
   INSERT INTO w SELECT 'key ' || (n * 7919 % 20000), n * 0.25 FROM i;
-  CREATE TABLE "odd "" name"("a ""b", 'rowid', x DEFAULT (unixepoch()));
+  CREATE TABLE "odd "" name"("a ""b", 'rowid', x DEFAULT (strftime('%s', 'now')));
   INSERT INTO "odd "" name"(_rowid_, rowid) VALUES(7, 'seven'), (-3, NULL);
   CREATE UNIQUE INDEX u ON big(t COLLATE NOCASE) WHERE id > 0;
   CREATE VIEW broken AS SELECT * FROM nowhere;
