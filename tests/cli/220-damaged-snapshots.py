@@ -25,7 +25,7 @@ def read(path):
 
 
 def write(path, data):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "wb") as f:
         f.write(data if isinstance(data, bytes) else data.encode())
 
@@ -199,26 +199,32 @@ for what, change, message in hostile:
         shutil.rmtree("elsewhere")
 
 # a hostile branch: a symlink, a submodule and an odd mode in the tree
-for mode, kind in (("120000", "symlink"), ("160000", "submodule"), ("100755", "executable")):
+def with_mode(tree_id, path, mode):
+    """The tree with the entry at `path` given another mode."""
+    head, _, rest = path.partition("/")
+    lines = []
+    for line in git("ls-tree", tree_id, repo="evil").splitlines():
+        meta, name = line.split("\t")
+        old_mode, kind, object_id = meta.split()
+        if name == head and rest:
+            object_id = with_mode(object_id, rest, mode)
+        elif name == head:
+            old_mode = mode
+            if mode == "160000":
+                kind, object_id = "commit", "1" * 40
+        lines.append("%s %s %s\t%s\n" % (old_mode, kind, object_id, name))
+    write("listing", "".join(lines))
+    with open("listing", "rb") as listing:
+        return run("git", "-C", "evil", "mktree", "--missing", stdin=listing).out.strip()
+
+
+for mode, kind in (("120000", "symbolic link"), ("160000", "submodule"), ("100755", "mode 100755")):
     shutil.rmtree("evil", ignore_errors=True)
     shutil.copytree("repo", "evil")
-    old_tree = git("rev-parse", "database-backups:data/tables/users", repo="evil")
-    blob = git("rev-parse", "database-backups:data/tables/users/0.jsonl", repo="evil")
-    open("listing", "w").write("%s %s %s\t0.jsonl\n" % (mode, "commit" if mode == "160000" else "blob", blob))
-    users = run("sh", "-c", "git -C evil mktree --missing < listing").out.strip()
-    index = {"GIT_INDEX_FILE": os.path.abspath("evil-index")}
-    if os.path.exists("evil-index"):
-        os.remove("evil-index")
-    run("git", "-C", "evil", "read-tree", "database-backups", env=index)
-    run("git", "-C", "evil", "rm", "-q", "--cached", "data/tables/users/0.jsonl", env=index)
-    run("git", "-C", "evil", "read-tree", "--prefix=data/tables/users/", users, env=index)
-    made = run("git", "-C", "evil", "write-tree", "--missing-ok", env=index).out.strip()
-    check(made, kind + ": no tree was made")
-    message = git("log", "-1", "--format=%B", "database-backups^1", repo="evil")
-    commit = git("commit-tree", made, "-m", message, repo="evil")
-    r = dbstow("restore", commit, "--repo", "evil", "--to", "out.db", status=run(
-        DBSTOW, "restore", commit, "--repo", "evil", "--to", "out.db").status, err="~dbstow: .*0\\.jsonl.*")
-    check(r.status in (1, 3) and not os.path.exists("out.db"), kind + ": " + r.err)
+    made = with_mode(git("rev-parse", "database-backups^{tree}", repo="evil"), USERS, mode)
+    commit = git("commit-tree", made, "-m", git("log", "-1", "--format=%B", "database-backups^1", repo="evil"), repo="evil")
+    dbstow("restore", commit, "--repo", "evil", "--to", "out.db", status=3, err="~dbstow: .*0\\.jsonl.*")
+    check(not os.path.exists("out.db"), kind + " was taken")
 
 # damage in the repository itself: an object changed on disk
 shutil.rmtree("evil", ignore_errors=True)

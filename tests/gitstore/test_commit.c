@@ -58,7 +58,6 @@ static void equal_content_adds_nothing_but_the_time_it_was_checked(void **state)
 	struct history *h;
 
 	assert_ok(publish(f->g, "one\n", &s, &f->err), &f->err);
-	assert_git(f, "2", "ls .git/objects/pack/*.pack | wc -l");
 	assert_ok(gitstore_commit(f->g, &s, &r, &f->err), &f->err);
 	assert_int_equal(r.unchanged, 1);
 	assert_int_equal(r.retained, 1);
@@ -375,7 +374,7 @@ static void freeing_the_store_leaves_the_repository_as_it_was(void **state)
 	struct gitstore_snapshot s = snapshot_of("ok", T0);
 
 	assert_ok(publish(f->g, "one\n", &s, &f->err), &f->err);
-	assert_git(f, "3", "ls .git/objects/pack | wc -l");
+	assert_git(f, "new0.idx new0.pack", "echo $(ls .git/dbstow/tmp*)");
 	reopen(f);
 	assert_git(f, "0", "find .git/objects -type f | wc -l");
 	assert_git(f, "", "git for-each-ref");

@@ -190,17 +190,20 @@ static void the_ref_moves_only_from_where_it_was_read(void **state)
 {
 	struct fixture *f = *state;
 	struct object_id wrong, id, now;
+	struct move m;
 
 	add(f, "one\n", 0);
 	assert_int_equal(ref_read(f->g, f->g->ref, &now, &f->err), 0);
 	memset(&wrong, 0x22, sizeof(wrong));
 	memset(&id, 0x33, sizeof(id));
 	assert_ok(store_lock(f->g, &f->err), &f->err);
-	assert_int_equal(ref_move(f->g, f->g->ref, &wrong, &id, "x", &f->err),
-			 MOVE_CHANGED);
-	memset(&wrong, 0, sizeof(wrong)); /* "only if absent" */
-	assert_int_equal(ref_move(f->g, f->g->ref, &wrong, &id, "x", &f->err),
-			 MOVE_CHANGED);
+	m.ref = f->g->ref;
+	m.log = "x";
+	m.id = id;
+	m.old = wrong;
+	assert_int_equal(ref_move(f->g, &m, &f->err), MOVE_CHANGED);
+	memset(&m.old, 0, sizeof(m.old)); /* "only if absent" */
+	assert_int_equal(ref_move(f->g, &m, &f->err), MOVE_CHANGED);
 	store_unlock(f->g);
 	assert_int_equal(ref_read(f->g, f->g->ref, &id, &f->err), 0);
 	assert_same(&id, &now);
@@ -239,10 +242,12 @@ static void objects_that_a_gc_took_meanwhile_are_missed(void **state)
 
 	add(f, "one\n", 0);
 	assert_ok(publish(f->g, "one\n", &s, &f->err), &f->err);
+	s.always = 1;
 	assert_int_equal(repo_sh(f->repo, "git branch -qD database-backups && "
 					  "git gc -q --prune=now"),
 			 0);
-	s.always = 1;
+	/* as if our pack's files were not open any more */
+	reopen(f);
 	assert_int_equal(gitstore_commit(f->g, &s, &r, &f->err), -1);
 	assert_int_equal(f->err.code, ERROR_CONFLICT);
 	assert_non_null(strstr(f->err.message,
@@ -324,8 +329,62 @@ static void a_gc_between_publish_and_commit_takes_nothing(void **state)
 	assert_git(f, "", FSCK);
 }
 
-/* A run that is killed after it published: its objects/pack stays behind. */
-static void killed_after_publish(struct fixture *f, int committing)
+/* Publish and place `rows`, as gitstore_commit() does before the ref moves. */
+static int place(struct gitstore *g, const char *rows, struct new_commit *c,
+		 struct move *m, struct error *err)
+{
+	struct gitstore_snapshot s = snapshot_of("ok", T0);
+	const struct new_commit *commits[] = { c };
+
+	memset(c, 0, sizeof(*c));
+	memset(m, 0, sizeof(*m));
+	if (publish(g, rows, &s, err) < 0 ||
+	    commit_build(g, &s.tree, NULL, 0, T0, "x\n", c, err) < 0 ||
+	    store_lock(g, err) < 0)
+		return -1;
+	m->ref = g->ref;
+	m->id = c->id;
+	m->log = "x";
+	return place_commits(g, commits, 1, 1, m, err);
+}
+
+static void a_gc_between_place_and_move_takes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct new_commit c;
+	struct move m;
+
+	assert_ok(place(f->g, "one\n", &c, &m, &f->err), &f->err);
+	assert_git(f, "idx\nkeep\npack",
+		   "ls .git/objects/pack | sed 's/.*[.]//'");
+	assert_int_equal(repo_sh(f->repo, "git gc -q --prune=now"), 0);
+	assert_int_equal(ref_move(f->g, &m, &f->err), MOVE_DONE);
+	placed_release(f->g);
+	assert_git(f, "", FSCK);
+	assert_git(f, "one", "git show database-backups:data/tables/t/0.jsonl");
+	buffer_release(&c.body);
+}
+
+static void a_pack_whose_ref_did_not_move_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct new_commit c;
+	struct move m;
+
+	assert_ok(place(f->g, "one\n", &c, &m, &f->err), &f->err);
+	reopen(f);
+	assert_git(f, "0", "find .git/objects -type f | wc -l");
+	/* but not when it moved after all */
+	buffer_release(&c.body);
+	assert_ok(place(f->g, "one\n", &c, &m, &f->err), &f->err);
+	assert_int_equal(ref_move(f->g, &m, &f->err), MOVE_DONE);
+	placed_discard(f->g);
+	assert_git(f, "", FSCK);
+	buffer_release(&c.body);
+}
+
+/* A run that is killed when it has placed its pack, or a moment later. */
+static void killed_after_place(struct fixture *f, int moved)
 {
 	struct gitstore_options o = { f->repo, NULL };
 	struct error err = ERROR_INIT;
@@ -333,48 +392,51 @@ static void killed_after_publish(struct fixture *f, int committing)
 	pid_t pid = fork();
 
 	if (!pid) {
-		struct gitstore_snapshot s = snapshot_of("ok", T0);
+		struct new_commit c;
 		struct gitstore *g;
+		struct move m;
 
 		if (gitstore_open(&g, &o, &err) < 0 ||
-		    publish(g, "killed\n", &s, &err) < 0 ||
-		    (committing && published_committing(g, &err) < 0))
+		    place(g, "killed\n", &c, &m, &err) < 0 ||
+		    (moved && ref_move(g, &m, &err) != MOVE_DONE))
 			_exit(1);
 		kill(getpid(), SIGKILL);
 	}
 	waitpid(pid, &status, 0);
 	assert_true(WIFSIGNALED(status));
+	assert_git(f, "idx\nkeep\npack",
+		   "ls .git/objects/pack | sed 's/.*[.]//'");
 }
 
-static void what_a_killed_run_published_is_swept(void **state)
+static void what_a_killed_run_placed_is_swept(void **state)
 {
 	struct fixture *f = *state;
 
-	killed_after_publish(f, 0);
-	assert_git(f, "3", "ls .git/objects/pack | wc -l");
+	killed_after_place(f, 0);
 	assert_git(f, "2", "ls .git/dbstow | wc -l");
 	assert_ok(store_lock(f->g, &f->err), &f->err);
 	assert_git(f, "0", "ls .git/objects/pack | wc -l");
 	assert_git(f, "lock", "ls .git/dbstow");
 }
 
-static void a_pack_that_a_ref_may_reach_is_not_swept(void **state)
+static void a_pack_that_the_ref_reaches_is_not_swept(void **state)
 {
 	struct fixture *f = *state;
 
-	killed_after_publish(f, 1);
+	killed_after_place(f, 1);
 	assert_ok(store_lock(f->g, &f->err), &f->err);
 	assert_git(f, "idx\npack", "ls .git/objects/pack | sed 's/.*[.]//'");
+	assert_git(f, "", FSCK);
 }
 
 static void a_pack_that_somebody_came_to_rely_on_is_not_swept(void **state)
 {
 	struct fixture *f = *state;
 
-	killed_after_publish(f, 0);
+	killed_after_place(f, 0);
 	/* git does not store what it finds in our pack */
 	assert_int_equal(repo_sh(f->repo, "echo killed >x && git add x"), 0);
-	assert_git(f, "0", "find .git/objects/?? -type f | wc -l");
+	assert_git(f, "3", "find .git/objects -type f | wc -l");
 	assert_ok(store_lock(f->g, &f->err), &f->err);
 	assert_git(f, "killed", "git show :x");
 	assert_git(f, "idx\npack", "ls .git/objects/pack | sed 's/.*[.]//'");
@@ -383,18 +445,19 @@ static void a_pack_that_somebody_came_to_rely_on_is_not_swept(void **state)
 static void a_pack_with_what_was_there_before_is_not_removed(void **state)
 {
 	struct fixture *f = *state;
-	struct gitstore_snapshot s = snapshot_of("ok", T0);
+	struct new_commit c;
+	struct move m;
 
 	assert_int_equal(repo_sh(f->repo, "echo one >x && git add x && git "
 					  "commit -qm x"),
 			 0);
-	assert_ok(publish(f->g, "one\n", &s, &f->err), &f->err);
-	/* leaves out of its own pack what ours holds, and drops the loose one
-	 */
+	assert_ok(place(f->g, "one\n", &c, &m, &f->err), &f->err);
+	/* leaves out of its own pack what ours holds, drops the loose one */
 	assert_int_equal(repo_sh(f->repo, "git gc -q --prune=now"), 0);
 	reopen(f);
 	assert_git(f, "one", "git show HEAD:x");
 	assert_git(f, "", FSCK);
+	buffer_release(&c.body);
 }
 
 static void the_keep_files_of_others_are_left_alone(void **state)
@@ -415,27 +478,42 @@ static void the_keep_files_of_others_are_left_alone(void **state)
 static void a_pack_of_a_run_that_lives_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
-	struct gitstore_snapshot s = snapshot_of("ok", T0);
 	struct fixture other = { .repo = f->repo };
-	struct gitstore_result r;
+	struct new_commit c;
+	struct move m;
 
-	assert_ok(publish(f->g, "one\n", &s, &f->err), &f->err);
+	assert_ok(place(f->g, "one\n", &c, &m, &f->err), &f->err);
+	store_unlock(f->g);
 	reopen(&other);
-	add(&other, "two\n", 1);
+	assert_ok(store_lock(other.g, &f->err), &f->err);
 	gitstore_free(other.g);
-	assert_git(f, "1", "ls .git/objects/pack/*.keep | wc -l");
-	assert_ok(gitstore_commit(f->g, &s, &r, &f->err), &f->err);
-	assert_git(f, "", FSCK);
+	assert_git(f, "idx\nkeep\npack",
+		   "ls .git/objects/pack | sed 's/.*[.]//'");
+	buffer_release(&c.body);
 }
 
 static void half_a_pack_of_a_killed_run_is_swept(void **state)
 {
 	struct fixture *f = *state;
 
-	killed_after_publish(f, 0);
+	killed_after_place(f, 0);
 	assert_int_equal(repo_sh(f->repo, "rm -f .git/objects/pack/*.idx"), 0);
 	assert_ok(store_lock(f->g, &f->err), &f->err);
 	assert_git(f, "0", "ls .git/objects/pack | wc -l");
+}
+
+static void a_change_of_the_list_is_a_pack_only_while_a_gc_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id id = add(f, "one\n", 0);
+
+	assert_ok(gitstore_pin(f->g, &id, 1, &f->err), &f->err);
+	assert_git(f, "1", "ls .git/objects/pack/*.pack | wc -l");
+	write_in(f, "gc.pid", "4711 host\n");
+	assert_ok(gitstore_pin(f->g, &id, 0, &f->err), &f->err);
+	assert_git(f, "2", "ls .git/objects/pack/*.pack | wc -l");
+	assert_git(f, "", "ls .git/objects/pack | grep keep || true");
+	assert_git(f, "", FSCK);
 }
 
 int main(void)
@@ -471,9 +549,15 @@ int main(void)
 			a_gc_between_publish_and_commit_takes_nothing, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(
-			what_a_killed_run_published_is_swept, setup, teardown),
+			a_gc_between_place_and_move_takes_nothing, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
-			a_pack_that_a_ref_may_reach_is_not_swept, setup,
+			a_pack_whose_ref_did_not_move_is_removed, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			what_a_killed_run_placed_is_swept, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_pack_that_the_ref_reaches_is_not_swept, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			a_pack_that_somebody_came_to_rely_on_is_not_swept,
@@ -489,6 +573,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			half_a_pack_of_a_killed_run_is_swept, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_change_of_the_list_is_a_pack_only_while_a_gc_runs,
+			setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1003,6 +1003,92 @@ static void a_missing_target_is_told_and_not_made(void **state)
 	assert_false(file_exists(in_folder(state, "app.db")));
 }
 
+/* ---- many ---- */
+
+/* A value out of few, so that keys meet and unique values collide. */
+static void add_random(sqlite3_str *sql, unsigned int *seed)
+{
+	static const char *const texts[] = { "a", "A", "b", "", "1" };
+	int n = rand_r(seed) % 5;
+
+	switch (rand_r(seed) % 5) {
+	case 0:
+		sqlite3_str_appendall(sql, "NULL");
+		break;
+	case 1:
+		sqlite3_str_appendf(sql, "%d", n);
+		break;
+	case 2:
+		sqlite3_str_appendf(sql, n ? "%d.0" : "-0.0", n);
+		break;
+	case 3:
+		sqlite3_str_appendf(sql, "%Q", texts[n]);
+		break;
+	default:
+		sqlite3_str_appendf(sql, "x'%02d'", n);
+	}
+}
+
+static void fill_randomly(const char *path, const char *schema,
+			  unsigned int *seed)
+{
+	sqlite3 *db = opened(path);
+	char *text;
+
+	run(db, schema);
+	for (int i = rand_r(seed) % 12; i > 0; i--) {
+		sqlite3_str *sql = sqlite3_str_new(db);
+
+		sqlite3_str_appendf(sql, "INSERT OR IGNORE INTO t VALUES (%d, ",
+				    rand_r(seed) % 8);
+		add_random(sql, seed);
+		sqlite3_str_appendall(sql, ", ");
+		add_random(sql, seed);
+		sqlite3_str_appendchar(sql, 1, ')');
+		text = sqlite3_str_finish(sql);
+		run(db, text);
+		sqlite3_free(text);
+	}
+	sqlite3_close(db);
+}
+
+static void any_rows_become_any_others(void **state)
+{
+	static const char *const schemas[] = {
+		"CREATE TABLE t(id INTEGER PRIMARY KEY, u UNIQUE, v)",
+		"CREATE TABLE t(id, u UNIQUE, v)",
+		"CREATE TABLE t(id, u COLLATE NOCASE UNIQUE, v UNIQUE)",
+		"CREATE TABLE t(id, u DEFAULT 0, v, PRIMARY KEY(u, id)) "
+		"WITHOUT ROWID",
+		"CREATE TABLE t(id, u COLLATE NOCASE, v, PRIMARY KEY(id, u), "
+		"UNIQUE(v)) WITHOUT ROWID",
+	};
+	const struct restore_selection all = { .busy_timeout_ms = 50 };
+	const char *query = "SELECT id, typeof(id), quote(u), quote(v) FROM t "
+			    "ORDER BY 1, 2, 3, 4";
+
+	for (unsigned int round = 0; round < 150; round++) {
+		const char *staged = in_folder(state, "staged.db");
+		const char *target = in_folder(state, "app.db");
+		struct error err = ERROR_INIT;
+		unsigned int seed = round;
+		char changes[2048];
+
+		fill_randomly(staged, schemas[round % 5], &seed);
+		fill_randomly(target, schemas[round % 5], &seed);
+		if (into(state, &all, changes, &err) < 0)
+			fail_msg("round %u: %s", round, err.message);
+		assert_string_equal(rows(staged, query), rows(target, query));
+		if (into(state, &all, changes, &err) < 0)
+			fail_msg("round %u: %s", round, err.message);
+		assert_string_equal(changes, "t +0 ~0 -0");
+		assert_string_equal(rows(target, "PRAGMA integrity_check"),
+				    "ok");
+		unlink(staged);
+		unlink(target);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1063,6 +1149,7 @@ int main(void)
 		FOLDER_TEST(a_search_index_is_chosen_by_its_own_name),
 		FOLDER_TEST(another_search_index_does_not_fit),
 		FOLDER_TEST(triggers_and_search_indexes_do_not_mix),
+		FOLDER_TEST(any_rows_become_any_others),
 		FOLDER_TEST(awkward_names_are_no_trouble),
 		FOLDER_TEST(a_missing_target_is_told_and_not_made),
 	};
