@@ -125,11 +125,12 @@ static void print_row(const struct snapshot *s, int64_t now, FILE *out)
 		text_display(&text, s->description, strlen(s->description), 60);
 	while (text.size && text.data[text.size - 1] == ' ')
 		text.size--;
-	fprintf(out, "%.8s  %8s  %s  %12s  %8s  %-5s", id, age, when,
-		cmd_number(rows, s->rows), cmd_bytes(bytes, s->bytes),
-		drill_word(s));
-	fprintf(out, "%s%s\n", text.size ? "  " : "",
-		text.size ? buffer_cstr(&text) : "");
+	fprintf(out, "%.8s  %8s  %s  %12s  %8s  ", id, age, when,
+		cmd_number(rows, s->rows), cmd_bytes(bytes, s->bytes));
+	if (text.size)
+		fprintf(out, "%-5s  %s\n", drill_word(s), buffer_cstr(&text));
+	else
+		fprintf(out, "%s\n", drill_word(s));
 	buffer_release(&text);
 }
 
