@@ -89,6 +89,8 @@ static void whatever_is_not_canonical_is_refused(void **state)
 	refused("Zg===");
 	refused("Zh=="); /* bits behind the end */
 	refused("Zm9="); /* the same, of three characters */
+	refused("Zo==");
+	refused("Zm+=");
 	refused("Zg==Zg==");
 	refused("Zm8=Zm9v");
 	refused("====");

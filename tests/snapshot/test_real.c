@@ -260,9 +260,8 @@ static void powers_of_ten_and_their_neighbours_read_back(void **state)
 			if (d == 0 || !isfinite(d))
 				continue;
 			check(d, 0);
-			check(nextafter(d, 0), 0);
-			if (isfinite(nextafter(d, INFINITY)))
-				check(nextafter(d, INFINITY), 0);
+			check(with_bits(bits_of(d) - 1), 0);
+			check(with_bits(bits_of(d) + 1), 0);
 		}
 	}
 }

@@ -777,6 +777,34 @@ static void random_rows_come_back_and_jansson_reads_them_alike(void **state)
 	random_rows(1, 5000);
 }
 
+/*
+ * Base64 with an escape in it is decoded where the escape was taken out:
+ * beside it there would be no room, and values read before would move.
+ */
+static void long_base64_with_an_escape_moves_nothing(void **state)
+{
+	const size_t size = 40000;
+	char *zeros = calloc(1, size);
+	struct value values[3] = { text_value("\n"), null_value(),
+				   text_value("\t") };
+	struct fixture f;
+	size_t i;
+
+	(void)state;
+	assert_non_null(zeros);
+	values[1] = bytes_value(VALUE_BLOB, zeros, size / 4 * 3);
+	fixture_init(&f);
+	fixture_open(&f);
+	buffer_str(&f.line, "{\"rowid\":1,\"a\":\"\\n\",\"b\":{\"$blob\":\""
+			    "\\u0041");
+	for (i = 1; i < size; i++)
+		buffer_byte(&f.line, 'A');
+	buffer_str(&f.line, "\"},\"c\":\"\\t\"}");
+	decodes_to(&f, 1, values);
+	fixture_release(&f);
+	free(zeros);
+}
+
 /* Whatever is accepted is a row: written again, it is read the same. */
 static void damaged_lines_are_refused_or_rows(void **state)
 {
@@ -870,6 +898,7 @@ int main(void)
 			parts_that_are_not_what_they_should_be_are_refused),
 		cmocka_unit_test(
 			random_rows_come_back_and_jansson_reads_them_alike),
+		cmocka_unit_test(long_base64_with_an_escape_moves_nothing),
 		cmocka_unit_test(damaged_lines_are_refused_or_rows),
 	};
 
