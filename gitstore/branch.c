@@ -270,28 +270,27 @@ done:
 	return rc;
 }
 
-static int move_locked(struct gitstore *g, git_transaction *t, const char *ref,
-		       const struct object_id *old, const struct object_id *id,
-		       const char *log, struct error *err)
+static int move_locked(struct gitstore *g, git_transaction *t,
+		       const struct move *m, struct error *err)
 {
 	git_signature *who = NULL;
 	struct object_id now;
 	git_oid oid;
-	int rc = ref_read(g, ref, &now, err);
+	int rc = ref_read(g, m->ref, &now, err);
 
 	if (rc < 0)
 		return -1;
-	if (!object_same(&now, old)) /* absent reads as all zero */
+	if (!object_same(&now, &m->old)) /* absent reads as all zero */
 		return MOVE_CHANGED;
 	if (make_signature(g, &who, err) < 0)
 		return -1;
-	object_to_oid(&oid, id);
+	object_to_oid(&oid, &m->id);
 	rc = -1;
-	if (set_log(g, t, ref, &oid, who, log, err) < 0)
+	if (set_log(g, t, m->ref, &oid, who, m->log, err) < 0)
 		goto done;
-	if (git_transaction_set_target(t, ref, &oid, who, log) < 0 ||
+	if (git_transaction_set_target(t, m->ref, &oid, who, m->log) < 0 ||
 	    git_transaction_commit(t) < 0) {
-		git_failed(err, ERROR_FAILED, "cannot move '%s'", ref);
+		git_failed(err, ERROR_FAILED, "cannot move '%s'", m->ref);
 		goto done;
 	}
 	rc = MOVE_DONE;
@@ -300,33 +299,31 @@ done:
 	return rc;
 }
 
-static int move(struct gitstore *g, const char *ref,
-		const struct object_id *old, const struct object_id *id,
-		const char *log, struct error *err)
+static int move(struct gitstore *g, const struct move *m, struct error *err)
 {
 	git_transaction *t = NULL;
 	int rc;
 
 	if (git_transaction_new(&t, g->repo) < 0)
-		return git_failed(err, ERROR_FAILED, "cannot move '%s'", ref);
-	rc = git_transaction_lock_ref(t, ref);
+		return git_failed(err, ERROR_FAILED, "cannot move '%s'",
+				  m->ref);
+	rc = git_transaction_lock_ref(t, m->ref);
 	if (rc == GIT_ELOCKED)
 		rc = MOVE_LOCKED;
 	else if (rc < 0)
-		rc = git_failed(err, ERROR_FAILED, "cannot lock '%s'", ref);
+		rc = git_failed(err, ERROR_FAILED, "cannot lock '%s'", m->ref);
 	else
-		rc = move_locked(g, t, ref, old, id, log, err);
+		rc = move_locked(g, t, m, err);
 	git_transaction_free(t);
 	return rc;
 }
 
-int ref_move(struct gitstore *g, const char *ref, const struct object_id *old,
-	     const struct object_id *id, const char *log, struct error *err)
+int ref_move(struct gitstore *g, const struct move *m, struct error *err)
 {
 	sigset_t block, before;
 	int rc;
 
-	if (object_is_zero(old) && branch_name_free(g, ref, err) < 0)
+	if (object_is_zero(&m->old) && branch_name_free(g, m->ref, err) < 0)
 		return -1;
 	/* Between intent and move no ^C: there would be a lock to clean up. */
 	sigemptyset(&block);
@@ -334,9 +331,9 @@ int ref_move(struct gitstore *g, const char *ref, const struct object_id *old,
 	sigaddset(&block, SIGTERM);
 	sigaddset(&block, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &block, &before);
-	rc = intent_write(g, ref, old, id, err);
+	rc = intent_write(g, m, err);
 	if (!rc) {
-		rc = move(g, ref, old, id, log, err);
+		rc = move(g, m, err);
 		intent_remove(g);
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -97,13 +97,16 @@ static int missing_here(struct gitstore *g, const struct object_id *id,
 		hex, g->branch);
 }
 
+/* Are all snapshots here, but `made`, which is not stored yet (or NULL)? */
 static int check_complete(struct gitstore *g, const struct history *h,
-			  struct error *err)
+			  const struct new_commit *made, struct error *err)
 {
 	git_oid oid;
 	size_t i;
 
 	for (i = 0; i < h->count; i++) {
+		if (made && object_same(&made->id, &h->snapshots[i].id))
+			continue;
 		object_to_oid(&oid, &h->snapshots[i].id);
 		if (h->snapshots[i].absent || !git_odb_exists(g->odb, &oid))
 			return missing_here(g, &h->snapshots[i].id, err);
@@ -126,7 +129,7 @@ int gitstore_check(struct gitstore *g, const char *source, int adopt,
 	    check_source(g, h, source, err) < 0 ||
 	    branch_not_checked_out(g, err) < 0 ||
 	    (!h->exists && branch_name_free(g, g->ref, err) < 0) ||
-	    check_complete(g, h, err) < 0 ||
+	    check_complete(g, h, NULL, err) < 0 ||
 	    check_writable(g, g->common, err) < 0 ||
 	    check_writable(g, g->objects, err) < 0)
 		rc = -1;
@@ -148,17 +151,16 @@ int gitstore_check(struct gitstore *g, const char *source, int adopt,
 static int adopt_branch(struct gitstore *g, const struct object_id *tip,
 			struct error *err)
 {
-	static const struct object_id zero;
 	char *ref = adopted_ref(g);
+	struct move m = { .ref = ref,
+			  .id = *tip,
+			  .log = "dbstow: adopted from another branch" };
 	int there, rc = -1;
 
 	if (!ref)
 		return error_nomem(err);
 	if (!check_adopted(g, ref, tip, &there, err))
-		rc = there ? 0
-			   : ref_move(g, ref, &zero, tip,
-				      "dbstow: adopted from another branch",
-				      err);
+		rc = there ? 0 : ref_move(g, &m, err);
 	if (rc > 0)
 		rc = ref_locked(g, ref, err);
 	free(ref);
@@ -166,11 +168,17 @@ static int adopt_branch(struct gitstore *g, const struct object_id *tip,
 }
 
 static int newest_tree(struct gitstore *g, const struct history *h,
-		       struct object_id *tree, struct error *err)
+		       const struct edit *e, struct object_id *tree,
+		       struct error *err)
 {
 	struct raw_commit c;
-	int rc = raw_commit_read(g, &h->snapshots[0].id, &c, err);
+	int rc;
 
+	if (e->snapshot && object_same(&h->snapshots[0].id, &e->snapshot->id)) {
+		*tree = e->tree;
+		return 0;
+	}
+	rc = raw_commit_read(g, &h->snapshots[0].id, &c, err);
 	if (rc > 0)
 		return missing_here(g, &h->snapshots[0].id, err);
 	if (!rc)
@@ -180,8 +188,9 @@ static int newest_tree(struct gitstore *g, const struct history *h,
 }
 
 /* Parents: the previous snapshot, the newest, then older and older ones. */
-static int write_index(struct gitstore *g, const struct history *h,
-		       int64_t when_s, struct object_id *id, struct error *err)
+static int build_index(struct gitstore *g, const struct history *h,
+		       const struct edit *e, struct new_commit *out,
+		       struct error *err)
 {
 	struct object_id *parents = calloc(h->count, sizeof(*parents));
 	struct buffer text = BUFFER_INIT;
@@ -199,15 +208,47 @@ static int write_index(struct gitstore *g, const struct history *h,
 		parents[0] = h->snapshots[1].id;
 		parents[1] = h->snapshots[0].id;
 	}
-	if (check_complete(g, h, err) < 0 ||
-	    newest_tree(g, h, &tree, err) < 0 ||
+	if (check_complete(g, h, e->snapshot, err) < 0 ||
+	    newest_tree(g, h, e, &tree, err) < 0 ||
 	    message_index(&text, h, err) < 0)
 		goto done;
-	rc = commit_write(g, &tree, parents, h->count, when_s, text.data, id,
-			  err);
+	rc = commit_build(g, &tree, parents, h->count, e->when_s, text.data,
+			  out, err);
 done:
 	free(parents);
 	buffer_release(&text);
+	return rc;
+}
+
+/* Store what is new and move the branch. @return enum move_result, or -1 */
+static int write_list(struct gitstore *g, const struct history *h,
+		      struct edit *e, struct error *err)
+{
+	struct new_commit index = { .body = BUFFER_INIT };
+	const struct new_commit *commits[2];
+	struct move m = { .ref = g->ref, .old = h->tip, .log = e->log };
+	size_t count = 0;
+	int rc = -1;
+
+	if (build_index(g, h, e, &index, err) < 0)
+		goto done;
+	m.id = index.id;
+	rc = MOVE_DONE;
+	if (object_same(&m.id, &m.old)) /* the same change a second ago */
+		goto done;
+	if (e->snapshot && !e->stored)
+		commits[count++] = e->snapshot;
+	commits[count++] = &index;
+	rc = place_commits(g, commits, count, e->snapshot != NULL, &m, err);
+	if (rc < 0)
+		goto done;
+	e->stored = 1;
+	rc = ref_move(g, &m, err);
+	/* a loose one that a gc took in that moment */
+	if (rc == MOVE_DONE && !g->placed_count)
+		rc = commit_write_loose(g, &index, err);
+done:
+	buffer_release(&index.body);
 	return rc;
 }
 
@@ -215,7 +256,6 @@ done:
 static int edit_once(struct gitstore *g, struct edit *e, struct error *err)
 {
 	struct history *h = NULL;
-	struct object_id id;
 	int rc = history_of_branch(g, &h, err);
 
 	if (rc > 0)
@@ -226,17 +266,10 @@ static int edit_once(struct gitstore *g, struct edit *e, struct error *err)
 		goto done;
 	}
 	rc = e->apply(g, h, e, err);
-	if (rc) { /* 1: it is as it should be */
-		rc = rc > 0 ? MOVE_DONE : -1;
-		goto done;
-	}
-	rc = -1;
-	if (write_index(g, h, e->when_s, &id, err) < 0 ||
-	    published_committing(g, err) < 0)
-		goto done;
-	rc = object_same(&id, &h->tip)
-		     ? MOVE_DONE
-		     : ref_move(g, g->ref, &h->tip, &id, e->log, err);
+	if (rc > 0) /* it is as it should be */
+		rc = MOVE_DONE;
+	else if (!rc)
+		rc = write_list(g, h, e, err);
 done:
 	history_free(h);
 	return rc;
@@ -257,7 +290,7 @@ static void pause_for(unsigned int attempt)
 	nanosleep(&pause, NULL);
 }
 
-int branch_edit(struct gitstore *g, struct edit *e, struct error *err)
+static int try_edit(struct gitstore *g, struct edit *e, struct error *err)
 {
 	unsigned int attempt;
 	int rc = MOVE_CHANGED;
@@ -280,14 +313,25 @@ int branch_edit(struct gitstore *g, struct edit *e, struct error *err)
 	return rc;
 }
 
+int branch_edit(struct gitstore *g, struct edit *e, struct error *err)
+{
+	int rc = try_edit(g, e, err);
+
+	if (rc < 0)
+		placed_discard(g);
+	else
+		placed_release(g);
+	return rc;
+}
+
 /* ---- adding a snapshot ---- */
 
 struct addition {
 	struct edit edit; /* first */
 	const struct gitstore_snapshot *s;
 	struct gitstore_result result;
-	struct object_id id; /* of our snapshot, once made */
-	char *message;
+	struct new_commit commit; /* our snapshot's, once made */
+	struct buffer message;
 	unsigned int serial; /* 0: not made yet */
 };
 
@@ -325,25 +369,15 @@ static int is_taken(const struct history *h, const struct object_id *id)
 static int make_commit(struct gitstore *g, const struct history *h,
 		       struct addition *a, struct error *err)
 {
-	struct buffer text = BUFFER_INIT;
-
-	while (!a->serial || is_taken(h, &a->id)) {
-		buffer_clear(&text);
+	while (!a->serial || is_taken(h, &a->commit.id)) {
+		buffer_clear(&a->message);
 		a->serial++;
-		if (message_snapshot(&text, a->s, a->serial, err) < 0 ||
-		    commit_write(g, &a->s->tree, NULL, 0, a->s->created_at_s,
-				 text.data, &a->id, err) < 0) {
-			buffer_release(&text);
+		a->edit.stored = 0;
+		if (message_snapshot(&a->message, a->s, a->serial, err) < 0 ||
+		    commit_build(g, &a->s->tree, NULL, 0, a->s->created_at_s,
+				 a->message.data, &a->commit, err) < 0)
 			return -1;
-		}
-		free(a->message);
-		a->message = strdup(text.data);
-		if (!a->message) {
-			buffer_release(&text);
-			return error_nomem(err);
-		}
 	}
-	buffer_release(&text);
 	return 0;
 }
 
@@ -355,7 +389,7 @@ static int prepend_ours(struct history *h, const struct addition *a,
 	int rc;
 
 	memset(&s, 0, sizeof(s));
-	if (trailers_parse(&t, a->message, err) < 0)
+	if (trailers_parse(&t, a->message.data, err) < 0)
 		return -1;
 	rc = snapshot_from_trailers(&s, &t, err);
 	trailers_release(&t);
@@ -364,7 +398,7 @@ static int prepend_ours(struct history *h, const struct addition *a,
 			      : error_set(err, ERROR_FAILED,
 					  "cannot read back the snapshot's "
 					  "message");
-	s.id = a->id;
+	s.id = a->commit.id;
 	s.pinned = a->s->pin != 0;
 	if (history_prepend(h, &s, err) < 0) {
 		snapshot_release(&s);
@@ -390,7 +424,9 @@ static int add_snapshot(struct gitstore *g, struct history *h,
 	if (!h->source)
 		return error_nomem(err);
 	h->checked_at_s = 0; /* it was about the one before */
-	a->result.id = a->id;
+	a->result.id = a->commit.id;
+	a->edit.snapshot = &a->commit;
+	a->edit.tree = a->s->tree;
 	a->result.unchanged = 0;
 	return 0;
 }
@@ -409,6 +445,7 @@ static int apply_addition(struct gitstore *g, struct history *h, struct edit *e,
 			h->snapshots[0].pinned = 1;
 		a->result.id = h->snapshots[0].id;
 		a->result.unchanged = 1;
+		a->edit.snapshot = NULL;
 	} else if (add_snapshot(g, h, a, err) < 0) {
 		return -1;
 	}
@@ -434,13 +471,13 @@ int gitstore_commit(struct gitstore *g, const struct gitstore_snapshot *s,
 	if (message_check(s, err) < 0 || check_published(g, err) < 0)
 		return -1;
 	rc = branch_edit(g, &a.edit, err);
-	free(a.message);
+	buffer_release(&a.message);
+	buffer_release(&a.commit.body);
+	/* A pack that was placed and removed again is not there any more. */
+	if (!rc || !g->pack)
+		publish_forget(g);
 	if (rc < 0)
 		return -1;
-	if (a.result.unchanged)
-		published_discard(g);
-	else
-		published_release(g);
 	*out = a.result;
 	return 0;
 }

@@ -139,8 +139,9 @@ struct sink *gitstore_sink(struct gitstore *g, struct error *err);
  *  whatever lies there. */
 struct sink *gitstore_undo_sink(struct gitstore *g, struct error *err);
 
-/** Finish the pack and place it, guarded by a .keep file: gitstore_source()
- *  with gitstore_tree_source() can read it, no ref reaches it. */
+/** Finish the pack, in the scratch folder: gitstore_tree_source() can read it,
+ *  nobody else sees it.  gitstore_commit() or gitstore_keep_undo() places it in
+ *  the repository, guarded by a .keep file until the ref has moved. */
 int gitstore_publish(struct gitstore *g, struct error *err);
 
 /** The files of a tree that was put and published. */

@@ -9,9 +9,9 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/buffer.h"
 #include "gitstore/gitstore.h"
 
-struct buffer;
 struct error;
 struct hasher;
 
@@ -62,9 +62,9 @@ enum pack_type { PACK_COMMIT = 1, PACK_TREE = 2, PACK_BLOB = 3 };
 
 struct pack_writer;
 
-/** Begin a pack in the files "pack" and "idx" of `folder`. */
+/** Begin a pack in the files NAME.pack and NAME.idx of `folder`. */
 int pack_writer_new(struct pack_writer **out, const char *folder,
-		    struct error *err);
+		    const char *name, struct error *err);
 
 /** Append one object whole.  After a failure the writer refuses further work.
  */
@@ -72,32 +72,40 @@ int pack_writer_put(struct pack_writer *w, enum pack_type type,
 		    const struct object_id *id, const void *data, size_t size,
 		    struct error *err);
 
+/** Make what was put readable to libgit2; more can be put.
+ *  @param more  how many objects will probably follow: a hint */
+int pack_writer_readable(struct pack_writer *w, size_t more, struct error *err);
+
 /** Write count, trailer and index, and sync both files. */
 int pack_writer_close(struct pack_writer *w, struct error *err);
 
-/** The objects put so far; sorted by id after pack_writer_close(). */
+/** The objects put so far; in no order that means anything. */
 const struct pack_entry *pack_writer_entries(const struct pack_writer *w,
 					     size_t *count);
 /** The pack's last 20 bytes, after pack_writer_close(). */
 const unsigned char *pack_writer_hash(const struct pack_writer *w);
+const char *pack_writer_pack(const struct pack_writer *w);
+const char *pack_writer_idx(const struct pack_writer *w);
 /** The files stay. NULL is allowed. */
 void pack_writer_free(struct pack_writer *w);
 
 /* ---- open.c ---- */
 
 /** A pack of ours in objects/pack that no ref is known to reach. */
-struct published {
+struct placed {
 	char *pack, *idx, *keep; /* paths */
 	int keep_fd; /* holds an flock: the sign that we are alive */
 	int removable;
 	struct timespec mtime; /* of the pack as we placed it */
+	char *ref;             /* that was to reach it ... */
+	struct object_id id;   /* ... by this commit */
 };
 
 struct gitstore {
 	struct sink sink; /* first: the pointer that gitstore_sink() hands out
 			   */
 	git_repository *repo;
-	git_odb *odb;
+	git_odb *odb;  /* the repository's, or one with our pack besides */
 	char *where;   /* what the user called the repository */
 	char *branch;  /* "database-backups" */
 	char *ref;     /* "refs/heads/database-backups" */
@@ -110,9 +118,13 @@ struct gitstore {
 	struct id_set known;
 	struct object_id known_tip; /* the tip that `known` is about */
 	int known_loaded;
-	struct pack_writer *pack;
-	struct published *published;
-	size_t published_count;
+	struct pack_writer *pack; /* in the scratch folder */
+	int published;            /* 1: `pack` is readable, and complete but for
+				     commits */
+	int alone;                /* 1: the repository has nothing of `pack` */
+	unsigned int packs;       /* begun so far, for their names */
+	struct placed *placed;
+	size_t placed_count;
 	int lock_fd; /* -1: not held */
 	unsigned int lock_wait_ms;
 	unsigned int tries; /* to move the branch */
@@ -157,11 +169,20 @@ int raw_commit_read(struct gitstore *g, const struct object_id *id,
 		    struct raw_commit *out, struct error *err);
 void raw_commit_release(struct raw_commit *c);
 
-/** Store a commit as a loose object, synced. */
-int commit_write(struct gitstore *g, const struct object_id *tree,
+/** A commit that is not stored yet. */
+struct new_commit {
+	struct object_id id;
+	struct buffer body;
+};
+
+int commit_build(struct gitstore *g, const struct object_id *tree,
 		 const struct object_id *parents, size_t parent_count,
-		 int64_t when_s, const char *message, struct object_id *id,
+		 int64_t when_s, const char *message, struct new_commit *out,
 		 struct error *err);
+
+/** Store it as a loose object, synced. */
+int commit_write_loose(struct gitstore *g, const struct new_commit *c,
+		       struct error *err);
 
 /** SHA-1 over "TYPE SIZE\0" and the bytes. */
 void object_hash(struct hasher *h, const char *type, const void *data,
@@ -247,6 +268,8 @@ void history_remove(struct history *h, size_t at);
 /** Drop what `keep` does not hold; @return how many */
 size_t history_retain(struct history *h, unsigned int keep);
 
+struct move;
+
 /* ---- branch.c ---- */
 
 /** Where a ref points. @return 0; 1: absent; -1 (a symbolic ref too) */
@@ -262,12 +285,11 @@ int branch_name_free(struct gitstore *g, const char *ref, struct error *err);
 enum move_result { MOVE_DONE = 0, MOVE_CHANGED = 1, MOVE_LOCKED = 2 };
 
 /**
- * Point `ref` to `id` if it points to `old` (all zero: if it is absent), and
- * leave one entry in its reflog.  The lock is held.
+ * Move a ref if it is where `m` says, and leave one entry in its reflog.  The
+ * lock is held.
  * @return enum move_result, or -1
  */
-int ref_move(struct gitstore *g, const char *ref, const struct object_id *old,
-	     const struct object_id *id, const char *log, struct error *err);
+int ref_move(struct gitstore *g, const struct move *m, struct error *err);
 
 /** Say whose lock it is that MOVE_LOCKED told of. @return -1 */
 int ref_locked(struct gitstore *g, const char *ref, struct error *err);
@@ -278,27 +300,46 @@ int ref_locked(struct gitstore *g, const char *ref, struct error *err);
 int store_lock(struct gitstore *g, struct error *err);
 void store_unlock(struct gitstore *g);
 
-int intent_write(struct gitstore *g, const char *ref,
-		 const struct object_id *old, const struct object_id *id,
-		 struct error *err);
+int intent_write(struct gitstore *g, const struct move *m, struct error *err);
 void intent_remove(struct gitstore *g);
 
 /* ---- publish.c ---- */
 
-/** Remove .keep files that killed runs left, and packs that they placed and
- *  that no ref can reach.
- *  @param unmoved_pid  the process that was killed before its ref moved; 0 */
-void keep_sweep(struct gitstore *g, long unmoved_pid);
-
 /** Refuse to go on while objects were put and not published. */
 int check_published(struct gitstore *g, struct error *err);
 
-/** Note in the .keep files that a ref is about to reach their packs. */
-int published_committing(struct gitstore *g, struct error *err);
+/** Forget a pack that was not placed, and what else one run knows. */
+void publish_forget(struct gitstore *g);
+
+/* ---- place.c ---- */
+
+/** A ref that is about to move. */
+struct move {
+	const char *ref;
+	struct object_id old; /* all zero: it is absent */
+	struct object_id id;
+	const char *log;
+};
+
+/**
+ * Store commits so that no gc takes them before a ref reaches them: at the end
+ * of the published pack, which is placed, or in a pack of their own.
+ *
+ * @param with_pack  the published pack is needed too
+ */
+int place_commits(struct gitstore *g, const struct new_commit *const *commits,
+		  size_t count, int with_pack, const struct move *m,
+		  struct error *err);
+
 /** The ref moved: let go of the packs. */
-void published_release(struct gitstore *g);
+void placed_release(struct gitstore *g);
 /** No ref will reach the packs: remove them where that is safe. */
-void published_discard(struct gitstore *g);
+void placed_discard(struct gitstore *g);
+
+/** Remove .keep files that killed runs left, and packs that they placed and
+ *  that no ref can reach. */
+void keep_sweep(struct gitstore *g);
+
 /** Rename a finished scratch file into the object folder. */
 int object_place(const char *from, const char *to, struct error *err);
 
@@ -313,6 +354,10 @@ struct edit {
 	const char *log; /* for the reflog */
 	int64_t when_s;
 	int adopt;
+	/* A snapshot that apply() put in front, and its tree; or NULL. */
+	const struct new_commit *snapshot;
+	struct object_id tree;
+	int stored; /* an earlier try stored the snapshot's commit */
 };
 
 /** Read the branch, apply the edit, move the branch; again when it moved. */

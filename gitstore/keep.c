@@ -141,31 +141,36 @@ static void compact_time(char out[CLOCK_TEXT_SIZE], int64_t when_s)
 
 /* Point the first free name of this second to the commit. */
 static int place_undo(struct gitstore *g, int64_t when_s,
-		      const struct object_id *id, char **ref, struct error *err)
+		      const struct new_commit *c, char **ref, struct error *err)
 {
-	static const struct object_id zero;
+	struct move m = { .id = c->id, .log = "dbstow: before a restore" };
 	struct buffer name = BUFFER_INIT;
 	char time[CLOCK_TEXT_SIZE];
+	struct object_id now;
 	unsigned int n;
-	int rc = MOVE_CHANGED;
+	int rc = 0;
 
 	compact_time(time, when_s);
-	for (n = 1; n < 1000 && rc == MOVE_CHANGED; n++) {
+	for (n = 1; n < 1000; n++) {
 		buffer_clear(&name);
 		buffer_printf(&name, "%s%s", UNDO_REFS, time);
 		if (n > 1)
 			buffer_printf(&name, "-%u", n);
-		if (!buffer_cstr(&name))
-			rc = error_nomem(err);
-		else
-			rc = ref_move(g, name.data, &zero, id,
-				      "dbstow: before a restore", err);
+		m.ref = buffer_cstr(&name);
+		rc = m.ref ? ref_read(g, m.ref, &now, err) : error_nomem(err);
+		if (rc)
+			break;
 	}
-	if (rc == MOVE_LOCKED)
-		rc = ref_locked(g, name.data, err);
-	else if (rc == MOVE_CHANGED)
+	/* Under the lock nobody else takes it. */
+	if (rc > 0)
+		rc = place_commits(g, &c, 1, 1, &m, err);
+	else if (!rc)
 		rc = error_set(err, ERROR_CONFLICT,
 			       "no name is free for the safety snapshot");
+	if (!rc)
+		rc = ref_move(g, &m, err);
+	if (rc > 0)
+		rc = ref_locked(g, m.ref, err);
 	*ref = rc ? NULL : buffer_detach(&name);
 	buffer_release(&name);
 	return rc;
@@ -240,19 +245,6 @@ static void trim_undo(struct gitstore *g)
 	undo_list_release(&l);
 }
 
-static int keep_locked(struct gitstore *g, const struct gitstore_snapshot *s,
-		       const char *message, char **ref, struct object_id *id,
-		       struct error *err)
-{
-	if (commit_write(g, &s->tree, NULL, 0, s->created_at_s, message, id,
-			 err) < 0 ||
-	    published_committing(g, err) < 0 ||
-	    place_undo(g, s->created_at_s, id, ref, err) < 0)
-		return -1;
-	trim_undo(g);
-	return 0;
-}
-
 /* Is all there that we did not store because the branch reached it? */
 static int check_tree(struct gitstore *g, const struct object_id *tree,
 		      struct error *err)
@@ -269,25 +261,37 @@ static int check_tree(struct gitstore *g, const struct object_id *tree,
 int gitstore_keep_undo(struct gitstore *g, const struct gitstore_snapshot *s,
 		       char **name, struct object_id *id, struct error *err)
 {
+	struct new_commit c = { .body = BUFFER_INIT };
 	struct buffer text = BUFFER_INIT;
 	char *ref = NULL;
 	int rc = -1;
 
 	*name = NULL;
 	if (message_check(s, err) < 0 || check_published(g, err) < 0 ||
-	    message_snapshot(&text, s, 1, err) < 0 || store_lock(g, err) < 0)
+	    message_snapshot(&text, s, 1, err) < 0 ||
+	    commit_build(g, &s->tree, NULL, 0, s->created_at_s, text.data, &c,
+			 err) < 0 ||
+	    store_lock(g, err) < 0)
 		goto done;
 	if (!check_tree(g, &s->tree, err))
-		rc = keep_locked(g, s, text.data, &ref, id, err);
+		rc = place_undo(g, s->created_at_s, &c, &ref, err);
+	if (rc < 0) {
+		placed_discard(g);
+	} else {
+		placed_release(g);
+		publish_forget(g);
+		trim_undo(g);
+	}
 	store_unlock(g);
 	if (rc < 0)
 		goto done;
-	published_release(g);
+	*id = c.id;
 	*name = strdup(ref + strlen("refs/dbstow/"));
 	if (!*name)
 		rc = error_nomem(err);
 done:
 	free(ref);
+	buffer_release(&c.body);
 	buffer_release(&text);
 	return rc;
 }

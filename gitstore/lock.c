@@ -31,8 +31,7 @@
 
 struct intent {
 	char *ref;
-	struct object_id old, id;
-	long pid;
+	struct object_id id;
 	time_t when;
 };
 
@@ -46,9 +45,7 @@ static char *path_of(struct gitstore *g, const char *name, struct error *err)
 	return path;
 }
 
-int intent_write(struct gitstore *g, const char *ref,
-		 const struct object_id *old, const struct object_id *id,
-		 struct error *err)
+int intent_write(struct gitstore *g, const struct move *m, struct error *err)
 {
 	char *path = path_of(g, "intent", err);
 	char old_hex[OBJECT_HEX_SIZE], hex[OBJECT_HEX_SIZE];
@@ -57,10 +54,10 @@ int intent_write(struct gitstore *g, const char *ref,
 
 	if (!path)
 		return -1;
-	object_hex(old_hex, old);
-	object_hex(hex, id);
-	buffer_printf(&text, "ref %s\nold %s\nnew %s\npid %ld\nboot %s\n", ref,
-		      old_hex, hex, (long)getpid(), boot_id());
+	object_hex(old_hex, &m->old);
+	object_hex(hex, &m->id);
+	buffer_printf(&text, "ref %s\nold %s\nnew %s\npid %ld\nboot %s\n",
+		      m->ref, old_hex, hex, (long)getpid(), boot_id());
 	if (buffer_failed(&text))
 		error_nomem(err);
 	else
@@ -99,7 +96,7 @@ static char *value_of(const char *text, const char *key)
 static int intent_read(struct gitstore *g, struct intent *i)
 {
 	char *path = path_of(g, "intent", NULL);
-	char *old = NULL, *id = NULL, *pid = NULL;
+	char *id = NULL;
 	struct buffer text = BUFFER_INIT;
 	struct stat st;
 	int found = 0;
@@ -109,21 +106,15 @@ static int intent_read(struct gitstore *g, struct intent *i)
 	    file_read(path, 4096, &text, NULL) || !buffer_cstr(&text))
 		goto done;
 	i->ref = value_of(text.data, "ref");
-	old = value_of(text.data, "old");
 	id = value_of(text.data, "new");
-	pid = value_of(text.data, "pid");
 	i->when = st.st_mtime;
-	i->pid = pid ? strtol(pid, NULL, 10) : 0;
-	found = i->ref && old && id && strlen(old) == 40 && strlen(id) == 40 &&
-		!hex_decode(i->old.bytes, old, sizeof(i->old)) &&
+	found = i->ref && id && strlen(id) == 40 &&
 		!hex_decode(i->id.bytes, id, sizeof(i->id)) &&
 		!strncmp(i->ref, "refs/", 5) && !strstr(i->ref, "..");
 done:
 	if (!found)
 		free(i->ref);
-	free(old);
 	free(id);
-	free(pid);
 	free(path);
 	buffer_release(&text);
 	return found;
@@ -156,27 +147,16 @@ done:
 	buffer_release(&text);
 }
 
-/* @return the process id of a run that died before its ref moved, else 0 */
-static long recover(struct gitstore *g)
+static void recover(struct gitstore *g)
 {
 	struct intent i;
-	struct object_id now;
-	long unmoved = 0;
-	int rc;
 
-	if (!intent_read(g, &i)) {
-		intent_remove(g);
-		return 0;
+	if (intent_read(g, &i)) {
+		remove_ref_lock(g, "", &i);
+		remove_ref_lock(g, "logs/", &i);
+		free(i.ref);
 	}
-	remove_ref_lock(g, "", &i);
-	remove_ref_lock(g, "logs/", &i);
-	rc = ref_read(g, i.ref, &now, NULL);
-	if ((!rc && object_same(&now, &i.old)) ||
-	    (rc > 0 && object_is_zero(&i.old)))
-		unmoved = i.pid;
 	intent_remove(g);
-	free(i.ref);
-	return unmoved;
 }
 
 static int64_t now_ms(void)
@@ -259,7 +239,8 @@ int store_lock(struct gitstore *g, struct error *err)
 	write_pid(fd);
 	g->lock_fd = fd;
 	scratch_sweep(g->folder, "tmp");
-	keep_sweep(g, recover(g));
+	recover(g);
+	keep_sweep(g);
 	return 0;
 }
 

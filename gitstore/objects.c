@@ -228,36 +228,41 @@ static char *loose_path(struct gitstore *g, const struct object_id *id,
 	return buffer_detach(&path);
 }
 
-/*
- * Our own writing and not libgit2's, since that leaves objects/tmp_object_*
- * behind when it is killed; our scratch folder is swept by the next run.
- */
-static int loose_write(struct gitstore *g, const struct buffer *raw,
-		       const struct object_id *id, struct error *err)
+static int loose_write(struct gitstore *g, const char *to,
+		       const struct new_commit *c, struct error *err)
 {
 	const char *scratch = gitstore_scratch(g, err);
-	char *from = NULL, *to = NULL;
+	char *from = scratch ? path_join(scratch, "object") : NULL;
+	struct buffer raw = BUFFER_INIT;
 	int rc = -1;
 
 	if (!scratch)
 		return -1;
-	from = path_join(scratch, "object");
-	if (!from) {
+	buffer_printf(&raw, "commit %zu", c->body.size);
+	buffer_byte(&raw, '\0');
+	buffer_add(&raw, c->body.data, c->body.size);
+	if (!from || buffer_failed(&raw))
 		error_nomem(err);
-		goto done;
-	}
-	to = loose_path(g, id, err);
-	if (!to)
-		goto done;
-	if (file_exists(to)) {
-		rc = 0;
-		goto done;
-	}
-	if (loose_fill(g, from, raw, err) < 0)
-		goto done;
-	rc = object_place(from, to, err);
-done:
+	else if (!loose_fill(g, from, &raw, err))
+		rc = object_place(from, to, err);
+	buffer_release(&raw);
 	free(from);
+	return rc;
+}
+
+/*
+ * Our own writing and not libgit2's, since that leaves objects/tmp_object_*
+ * behind when it is killed; our scratch folder is swept by the next run.
+ */
+int commit_write_loose(struct gitstore *g, const struct new_commit *c,
+		       struct error *err)
+{
+	char *to = loose_path(g, &c->id, err);
+	int rc = -1;
+
+	if (!to)
+		return -1;
+	rc = file_exists(to) ? 0 : loose_write(g, to, c, err);
 	free(to);
 	return rc;
 }
@@ -291,39 +296,30 @@ static void add_signature(struct gitstore *g, struct buffer *out,
 	git_signature_free(who);
 }
 
-int commit_write(struct gitstore *g, const struct object_id *tree,
+int commit_build(struct gitstore *g, const struct object_id *tree,
 		 const struct object_id *parents, size_t parent_count,
-		 int64_t when_s, const char *message, struct object_id *id,
+		 int64_t when_s, const char *message, struct new_commit *out,
 		 struct error *err)
 {
-	struct buffer body = BUFFER_INIT, raw = BUFFER_INIT;
+	struct buffer *body = &out->body;
 	char hex[OBJECT_HEX_SIZE];
 	size_t i;
-	int rc = -1;
 
+	buffer_clear(body);
 	object_hex(hex, tree);
-	buffer_printf(&body, "tree %s\n", hex);
+	buffer_printf(body, "tree %s\n", hex);
 	for (i = 0; i < parent_count; i++) {
 		object_hex(hex, &parents[i]);
-		buffer_printf(&body, "parent %s\n", hex);
+		buffer_printf(body, "parent %s\n", hex);
 	}
-	add_signature(g, &body, "author", when_s);
-	add_signature(g, &body, "committer", when_s);
-	buffer_byte(&body, '\n');
-	buffer_str(&body, message);
-	buffer_printf(&raw, "commit %zu", body.size);
-	buffer_byte(&raw, '\0');
-	buffer_add(&raw, body.data, body.size);
-	if (buffer_failed(&body) || buffer_failed(&raw)) {
-		error_nomem(err);
-		goto done;
-	}
-	object_hash(g->hasher, "commit", body.data, body.size, id);
-	rc = loose_write(g, &raw, id, err);
-done:
-	buffer_release(&body);
-	buffer_release(&raw);
-	return rc;
+	add_signature(g, body, "author", when_s);
+	add_signature(g, body, "committer", when_s);
+	buffer_byte(body, '\n');
+	buffer_str(body, message);
+	if (buffer_failed(body))
+		return error_nomem(err);
+	object_hash(g->hasher, "commit", body->data, body->size, &out->id);
+	return 0;
 }
 
 /* ---- trees ---- */

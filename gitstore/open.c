@@ -207,11 +207,10 @@ void gitstore_free(struct gitstore *g)
 {
 	if (!g)
 		return;
-	published_discard(g);
+	placed_discard(g);
+	publish_forget(g);
 	store_unlock(g);
-	pack_writer_free(g->pack);
 	scratch_remove(g->scratch);
-	id_set_release(&g->known);
 	hasher_free(g->hasher);
 	deflater_free(g->deflater);
 	git_odb_free(g->odb);

@@ -5,6 +5,10 @@
  * size, 7 bits a byte after the first 4, and a zlib stream; at the end the
  * SHA-1 of all that.  The number is known only at the end, so the header is
  * written again then and the file read once more for its hash.
+ *
+ * In between a pack can be made readable: it has an index then, but zeros for
+ * its SHA-1.  What usually follows are a few commits, whose number is told, so
+ * that the long part is hashed before anybody waits for us.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +17,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -30,6 +35,9 @@ struct pack_writer {
 	size_t count, capacity;
 	uint64_t offset; /* of the next byte */
 	uint32_t crc32;  /* of the entry being written */
+	struct hasher *hasher;
+	size_t expected; /* objects, as the header that was hashed says */
+	uint64_t hashed; /* bytes in the hasher */
 	unsigned char hash[HASH_SHA1_SIZE];
 	size_t used;
 	unsigned char buffer[BUFFER_BYTES];
@@ -92,8 +100,16 @@ static void make_header(unsigned char out[HEADER_BYTES], size_t count)
 	out[11] = (unsigned char)count;
 }
 
+static char *file_name(const char *folder, const char *name, const char *end)
+{
+	struct buffer path = BUFFER_INIT;
+
+	buffer_printf(&path, "%s/%s.%s", folder, name, end);
+	return buffer_detach(&path);
+}
+
 int pack_writer_new(struct pack_writer **out, const char *folder,
-		    struct error *err)
+		    const char *name, struct error *err)
 {
 	struct pack_writer *w = calloc(1, sizeof(*w));
 	unsigned char header[HEADER_BYTES];
@@ -102,13 +118,14 @@ int pack_writer_new(struct pack_writer **out, const char *folder,
 	if (!w)
 		return error_nomem(err);
 	w->fd = -1;
-	w->pack = path_join(folder, "pack");
-	w->idx = path_join(folder, "idx");
+	w->pack = file_name(folder, name, "pack");
+	w->idx = file_name(folder, name, "idx");
 	if (!w->pack || !w->idx) {
 		error_nomem(err);
 		goto failed;
 	}
-	if (deflater_new(&w->deflater, err) < 0)
+	if (deflater_new(&w->deflater, err) < 0 ||
+	    hasher_new(&w->hasher, HASH_SHA1, err) < 0)
 		goto failed;
 	/* Its last mode from the start; the descriptor may write all the same
 	 */
@@ -189,54 +206,78 @@ int pack_writer_put(struct pack_writer *w, enum pack_type type,
 	return 0;
 }
 
-static int hash_pack(struct pack_writer *w, struct error *err)
+/* Hash up to the end, as if the header said that there are `expected`. */
+static int hash_on(struct pack_writer *w, size_t expected, struct error *err)
 {
-	struct hasher *h;
-	uint64_t at = 0;
-	int rc = -1;
+	unsigned char header[HEADER_BYTES];
 
-	if (hasher_new(&h, HASH_SHA1, err) < 0)
-		return -1;
-	while (at < w->offset) {
-		ssize_t n = pread(w->fd, w->buffer, BUFFER_BYTES, (off_t)at);
+	if (!w->hashed || w->expected != expected) {
+		make_header(header, expected);
+		hasher_reset(w->hasher);
+		hasher_add(w->hasher, header, sizeof(header));
+		w->hashed = sizeof(header);
+		w->expected = expected;
+	}
+	while (w->hashed < w->offset) {
+		size_t most = w->offset - w->hashed < BUFFER_BYTES
+				      ? (size_t)(w->offset - w->hashed)
+				      : BUFFER_BYTES;
+		ssize_t n = pread(w->fd, w->buffer, most, (off_t)w->hashed);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			if (!n)
-				errno = EIO;
-			error_errno(err, ERROR_FAILED, "cannot read '%s'",
-				    w->pack);
-			goto done;
+			errno = n ? errno : EIO;
+			return error_errno(err, ERROR_FAILED,
+					   "cannot read '%s'", w->pack);
 		}
-		hasher_add(h, w->buffer, (size_t)n);
-		at += (uint64_t)n;
+		hasher_add(w->hasher, w->buffer, (size_t)n);
+		w->hashed += (uint64_t)n;
 	}
-	hasher_final(h, w->hash);
-	rc = 0;
-done:
-	hasher_free(h);
-	return rc;
+	return 0;
 }
 
-int pack_writer_close(struct pack_writer *w, struct error *err)
+/* Header, the last 20 bytes and the index, all on the disk. */
+static int complete(struct pack_writer *w, struct error *err)
 {
 	unsigned char header[HEADER_BYTES];
 
-	if (w->failed)
-		return error_set(err, ERROR_FAILED,
-				 "cannot finish '%s' after a failure", w->pack);
-	w->failed = 1;
 	make_header(header, w->count);
-	if (flush(w, err) < 0 ||
-	    write_at(w, header, sizeof(header), 0, err) < 0 ||
-	    hash_pack(w, err) < 0 ||
+	if (write_at(w, header, sizeof(header), 0, err) < 0 ||
 	    write_at(w, w->hash, sizeof(w->hash), w->offset, err) < 0)
 		return -1;
 	if (fsync(w->fd) < 0)
 		return error_errno(err, ERROR_FAILED, "cannot write '%s'",
 				   w->pack);
+	unlink(w->idx);
 	return pack_index_write(w->idx, w->entries, w->count, w->hash, err);
+}
+
+static int begin_end(struct pack_writer *w, struct error *err)
+{
+	if (w->failed)
+		return error_set(err, ERROR_FAILED,
+				 "cannot finish '%s' after a failure", w->pack);
+	w->failed = 1;
+	return flush(w, err);
+}
+
+int pack_writer_readable(struct pack_writer *w, size_t more, struct error *err)
+{
+	memset(w->hash, 0, sizeof(w->hash));
+	if (begin_end(w, err) < 0 || hash_on(w, w->count + more, err) < 0 ||
+	    complete(w, err) < 0)
+		return -1;
+	w->failed = 0;
+	return 0;
+}
+
+int pack_writer_close(struct pack_writer *w, struct error *err)
+{
+	if (begin_end(w, err) < 0 || hash_on(w, w->count, err) < 0)
+		return -1;
+	hasher_final(w->hasher, w->hash);
+	return complete(w, err);
 }
 
 const struct pack_entry *pack_writer_entries(const struct pack_writer *w,
@@ -251,6 +292,16 @@ const unsigned char *pack_writer_hash(const struct pack_writer *w)
 	return w->hash;
 }
 
+const char *pack_writer_pack(const struct pack_writer *w)
+{
+	return w->pack;
+}
+
+const char *pack_writer_idx(const struct pack_writer *w)
+{
+	return w->idx;
+}
+
 void pack_writer_free(struct pack_writer *w)
 {
 	if (!w)
@@ -258,6 +309,7 @@ void pack_writer_free(struct pack_writer *w)
 	if (w->fd >= 0)
 		close(w->fd);
 	deflater_free(w->deflater);
+	hasher_free(w->hasher);
 	free(w->entries);
 	free(w->pack);
 	free(w->idx);

@@ -106,6 +106,7 @@ static void assert_locked(struct fixture *f)
 	struct gitstore_result r;
 	char want[1024];
 
+	reopen(f);
 	f->g->tries = 2;
 	assert_ok(publish(f->g, "one\n", &s, &f->err), &f->err);
 	assert_int_equal(gitstore_commit(f->g, &s, &r, &f->err), -1);
@@ -147,6 +148,7 @@ static void the_lock_is_waited_for_and_its_holder_named(void **state)
 	struct fixture *f = *state;
 	struct gitstore_snapshot s = snapshot_of("ok", T0);
 	struct object_id id = add(f, "one\n", 0);
+	struct gitstore_result r;
 	char *path = in_repo(f, "dbstow/lock"), want[512];
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
@@ -160,9 +162,11 @@ static void the_lock_is_waited_for_and_its_holder_named(void **state)
 		 f->repo);
 	assert_refused(gitstore_pin(f->g, &id, 1, &f->err), &f->err,
 		       ERROR_CONFLICT, want);
-	assert_refused(publish(f->g, "two\n", &s, &f->err), &f->err,
+	assert_ok(publish(f->g, "two\n", &s, &f->err), &f->err);
+	assert_refused(gitstore_commit(f->g, &s, &r, &f->err), &f->err,
 		       ERROR_CONFLICT, want);
 	close(fd);
+	assert_ok(gitstore_commit(f->g, &s, &r, &f->err), &f->err);
 	assert_ok(gitstore_pin(f->g, &id, 1, &f->err), &f->err);
 	free(path);
 }

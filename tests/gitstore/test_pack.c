@@ -227,6 +227,8 @@ static void git_verifies_our_pack(void **state)
 	}
 	assert_ok(tree_put(&t, s, &id, &f->err), &f->err);
 	assert_ok(gitstore_publish(f->g, &f->err), &f->err);
+	snapshot.tree = id;
+	assert_ok(gitstore_commit(f->g, &snapshot, &r, &f->err), &f->err);
 	assert_int_equal(
 		repo_sh(f->repo, "git verify-pack .git/objects/pack/*.idx"), 0);
 	assert_git(f, "12",
