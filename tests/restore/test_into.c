@@ -886,6 +886,20 @@ static void a_trigger_that_changes_the_rows_is_told(void **state)
 		 "triggers ran; nothing was changed; leave out --triggers");
 }
 
+static void a_trigger_that_adds_rows_is_told(void **state)
+{
+	const struct restore_selection what = { .triggers = 1 };
+
+	given(state, "CREATE TABLE a(x); CREATE TABLE b(x)",
+	      "INSERT INTO b VALUES (1)", "");
+	sql(in_folder(state, "app.db"),
+	    "CREATE TRIGGER i AFTER INSERT ON b BEGIN INSERT INTO a VALUES (7);"
+	    " END");
+	fails_as(state, &what, ERROR_FAILED,
+		 "table 'a' does not hold as many rows as the snapshot after "
+		 "all; nothing was changed; leave out --triggers");
+}
+
 static void a_trigger_that_makes_an_orphan_is_told(void **state)
 {
 	const char *table = "t";
@@ -1144,6 +1158,7 @@ int main(void)
 		FOLDER_TEST(triggers_stay_quiet),
 		FOLDER_TEST(triggers_run_when_asked_for),
 		FOLDER_TEST(a_trigger_that_changes_the_rows_is_told),
+		FOLDER_TEST(a_trigger_that_adds_rows_is_told),
 		FOLDER_TEST(a_trigger_that_makes_an_orphan_is_told),
 		FOLDER_TEST(a_search_index_is_replayed_with_all),
 		FOLDER_TEST(a_search_index_is_chosen_by_its_own_name),
