@@ -58,6 +58,11 @@ struct sink *gitstore_sink(struct gitstore *g, struct error *err)
 {
 	if (!g->checked && gitstore_check(g, NULL, g->adopt, err) < 0)
 		return NULL;
+	return gitstore_undo_sink(g, err);
+}
+
+struct sink *gitstore_undo_sink(struct gitstore *g, struct error *err)
+{
 	if (!g->known_loaded && known_load(g, err) < 0)
 		return NULL;
 	g->sink.put = put;
