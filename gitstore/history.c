@@ -164,11 +164,23 @@ static int take_state(struct history *h, const char *key, const char *value,
 	return 0;
 }
 
+/* "keep=8" -> 8, anything else 0 */
+static unsigned int parse_keep(const char *text)
+{
+	size_t digits;
+
+	if (strncmp(text, "keep=", 5) != 0)
+		return 0;
+	digits = strspn(text + 5, "0123456789");
+	if (!digits || digits > 9 || text[5 + digits])
+		return 0;
+	return (unsigned int)strtoul(text + 5, NULL, 10);
+}
+
 static int take_trailers(struct history *h, const struct trailers *t,
 			 struct error *err)
 {
 	const char *text;
-	unsigned int keep;
 	size_t i;
 
 	text = trailers_get(t, "Source");
@@ -176,8 +188,8 @@ static int take_trailers(struct history *h, const struct trailers *t,
 	if (!h->source)
 		return error_nomem(err);
 	text = trailers_get(t, "Retention");
-	if (text && sscanf(text, "keep=%9u", &keep) == 1)
-		h->keep = keep;
+	if (text)
+		h->keep = parse_keep(text);
 	text = trailers_get(t, "Checked");
 	if (text && clock_parse(&h->checked_at_s, text) < 0)
 		h->checked_at_s = 0;

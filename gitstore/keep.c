@@ -139,43 +139,6 @@ static void compact_time(char out[CLOCK_TEXT_SIZE], int64_t when_s)
 	out[used] = '\0';
 }
 
-/* Point the first free name of this second to the commit. */
-static int place_undo(struct gitstore *g, int64_t when_s,
-		      const struct new_commit *c, char **ref, struct error *err)
-{
-	struct move m = { .id = c->id, .log = "dbstow: before a restore" };
-	struct buffer name = BUFFER_INIT;
-	char time[CLOCK_TEXT_SIZE];
-	struct object_id now;
-	unsigned int n;
-	int rc = 0;
-
-	compact_time(time, when_s);
-	for (n = 1; n < 1000; n++) {
-		buffer_clear(&name);
-		buffer_printf(&name, "%s%s", UNDO_REFS, time);
-		if (n > 1)
-			buffer_printf(&name, "-%u", n);
-		m.ref = buffer_cstr(&name);
-		rc = m.ref ? ref_read(g, m.ref, &now, err) : error_nomem(err);
-		if (rc)
-			break;
-	}
-	/* Under the lock nobody else takes it. */
-	if (rc > 0)
-		rc = place_commits(g, &c, 1, 1, &m, err);
-	else if (!rc)
-		rc = error_set(err, ERROR_CONFLICT,
-			       "no name is free for the safety snapshot");
-	if (!rc)
-		rc = ref_move(g, &m, err);
-	if (rc > 0)
-		rc = ref_locked(g, m.ref, err);
-	*ref = rc ? NULL : buffer_detach(&name);
-	buffer_release(&name);
-	return rc;
-}
-
 struct undo_list {
 	char **refs;
 	size_t count;
@@ -226,6 +189,60 @@ static void undo_list_release(struct undo_list *l)
 	for (i = 0; i < l->count; i++)
 		free(l->refs[i]);
 	free(l->refs);
+}
+
+/* "refs/dbstow/undo/TIME", or "...-N" behind those of this second; never a name
+ * that was used: the newest sorts last. */
+static int undo_name(struct gitstore *g, int64_t when_s, struct buffer *out,
+		     struct error *err)
+{
+	char time[CLOCK_TEXT_SIZE];
+	unsigned long last = 0, n;
+	struct undo_list l;
+	const char *rest;
+	size_t i;
+	int rc;
+
+	compact_time(time, when_s);
+	buffer_printf(out, "%s%s", UNDO_REFS, time);
+	if (!buffer_cstr(out))
+		return error_nomem(err);
+	rc = list_undo(g, &l, err);
+	for (i = 0; !rc && i < l.count; i++) {
+		if (strncmp(l.refs[i], out->data, out->size) != 0)
+			continue;
+		rest = l.refs[i] + out->size;
+		n = *rest == '-' ? strtoul(rest + 1, NULL, 10) : 1;
+		if (n > last && n < UINT32_MAX)
+			last = n;
+	}
+	undo_list_release(&l);
+	if (last)
+		buffer_printf(out, "-%lu", last + 1);
+	return rc < 0 ? -1 : buffer_cstr(out) ? 0 : error_nomem(err);
+}
+
+/* Point a new ref to the commit; nobody else takes its name under the lock. */
+static int place_undo(struct gitstore *g, int64_t when_s,
+		      const struct new_commit *c, char **ref, struct error *err)
+{
+	struct move m = { .id = c->id, .log = "dbstow: before a restore" };
+	struct buffer name = BUFFER_INIT;
+	int rc = undo_name(g, when_s, &name, err);
+
+	m.ref = name.data;
+	if (!rc)
+		rc = place_commits(g, &c, 1, 1, &m, err);
+	if (!rc)
+		rc = ref_move(g, &m, err);
+	if (rc == MOVE_LOCKED)
+		rc = ref_locked(g, m.ref, err);
+	else if (rc == MOVE_CHANGED)
+		rc = error_set(err, ERROR_CONFLICT, "'%s' exists already",
+			       m.ref);
+	*ref = rc ? NULL : buffer_detach(&name);
+	buffer_release(&name);
+	return rc;
 }
 
 /* What can't be removed now is removed by the next one. */
