@@ -55,7 +55,7 @@ def chunks(folder):
 def lines(table):
     """The lines of a table's rows; at the end: are they all, are they right?"""
     digest, count = hashlib.sha256(), 0
-    if not re.fullmatch(r"\w[\w%~-]*", table["dir"], re.A):
+    if not re.fullmatch(r"[\w%][\w%~-]*", table["dir"], re.A):
         fail("'%s' is no table's folder" % table["dir"])
     folder = os.path.join(HERE, "data", "tables", table["dir"])
     for path in chunks(folder) if table["rows"] else []:

@@ -72,6 +72,7 @@ export("""PRAGMA page_size = 1024; PRAGMA auto_vacuum = 2; PRAGMA journal_mode =
   INSERT INTO w SELECT 'key ' || (n * 7919 % 20000), n * 0.25 FROM i;
   CREATE TABLE "odd "" name"("a ""b", 'rowid', x DEFAULT (strftime('%s', 'now')));
   INSERT INTO "odd "" name"(_rowid_, rowid) VALUES(7, 'seven'), (-3, NULL);
+  CREATE TABLE " .git/../naïve"(x); INSERT INTO " .git/../naïve" VALUES(1);
   CREATE UNIQUE INDEX u ON big(t COLLATE NOCASE) WHERE id > 0;
   CREATE VIEW broken AS SELECT * FROM nowhere;
   CREATE TRIGGER z AFTER INSERT ON big BEGIN DELETE FROM big; END;
@@ -80,7 +81,7 @@ export("""PRAGMA page_size = 1024; PRAGMA auto_vacuum = 2; PRAGMA journal_mode =
   ANALYZE; DROP TABLE gone;""", "hard")
 check(len(os.listdir("hard/data/tables/w")) > 3, "the table has only one chunk")
 check(os.path.isdir("hard/data/tables/big/values"), "the big values are not in parts")
-restore_py("hard", "hard_new.db", said="~'hard_new.db': 3 tables, [0-9]+ rows, each value read back")
+restore_py("hard", "hard_new.db", said="~'hard_new.db': 4 tables, [0-9]+ rows, each value read back")
 same("hard.db", "hard_new.db")
 
 # UTF-16: text without a UTF-8 form, and what SQLite would turn into U+FFFD

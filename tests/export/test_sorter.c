@@ -85,6 +85,24 @@ static void lines_are_sorted_by_bytes_and_not_as_text(void **state)
 	sorter_free(s);
 }
 
+static void a_line_comes_before_those_it_begins(void **state)
+{
+	(void)state;
+	for (size_t run_bytes = 1; run_bytes <= 1000; run_bytes += 999) {
+		struct sorter *s = new_sorter(run_bytes);
+
+		add(s, "ab", 2);
+		add(s, "", 0);
+		add(s, "a", 1);
+		finish(s);
+		expect(s, "", 0);
+		expect(s, "a", 1);
+		expect(s, "ab", 2);
+		expect_end(s);
+		sorter_free(s);
+	}
+}
+
 static void equal_lines_all_come_back(void **state)
 {
 	struct sorter *s = new_sorter(1); /* each line is a run */
@@ -186,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_lines_give_no_lines),
 		cmocka_unit_test(lines_are_sorted_by_bytes_and_not_as_text),
+		cmocka_unit_test(a_line_comes_before_those_it_begins),
 		cmocka_unit_test(equal_lines_all_come_back),
 		cmocka_unit_test(lines_that_fit_into_memory_are_sorted),
 		cmocka_unit_test(a_few_runs_are_merged),
