@@ -166,7 +166,7 @@ static int drill_in(struct run *r, const char *folder, struct source *s,
 		    struct error *err)
 {
 	struct proof_options o = { .what = "drill", .scratch = folder };
-	struct error missing = ERROR_INIT;
+	struct error missing = ERROR_INIT, further = ERROR_INIT;
 	struct proof p = { 0 };
 	struct catalog *c = NULL;
 	struct object_id content;
@@ -182,8 +182,13 @@ static int drill_in(struct run *r, const char *folder, struct source *s,
 	rc = proof_build(r->cmd, s, c, &r->content, path, &o, &p, &missing);
 	if (rc < 0 && missing.code == ERROR_STANDIN) {
 		o.stand_ins = 1;
-		rc = proof_build(r->cmd, s, c, &r->content, path, &o, &p, err);
-		drill_without_whole_proof(r, &missing);
+		rc = proof_build(r->cmd, s, c, &r->content, path, &o, &p,
+				 &further);
+		if (rc < 0 && further.code != ERROR_STANDIN)
+			error_set(err, further.code, "drill: %s",
+				  further.message);
+		else
+			rc = drill_without_whole_proof(r, &missing);
 	} else if (rc < 0 && missing.code == ERROR_NOSPACE) {
 		rc = drill_without_whole_proof(r, &missing);
 	} else if (rc < 0) {

@@ -62,9 +62,9 @@ static int try_sql(struct maker *m, const char *fmt, ...)
 
 static void name_column(struct maker *m, struct column *c, int at)
 {
-	static const char *const stems[] = { "a",   "B",     "rowid", "oid",
-					     "é",   "x y",   "$int",  "q\"r",
-					     "key", "_rowid_", "n\nl", "" };
+	static const char *const stems[] = { "a",   "B",       "rowid", "oid",
+					     "é",   "x y",     "$int",  "q\"r",
+					     "key", "_rowid_", "n\nl",  "" };
 
 	snprintf(c->name, sizeof(c->name), "%s%d", PICK(m, stems), at);
 	if (draw(m, 12) == 0)
@@ -73,10 +73,10 @@ static void name_column(struct maker *m, struct column *c, int at)
 
 static void draw_columns(struct maker *m, struct table *t)
 {
-	static const char *const types[] = {
-		"INTEGER", "INT", "TEXT",    "REAL", "BLOB",	"",
-		"NUMERIC", "ANY", "VARCHAR(9)", "BOOLEAN", "DOUBLE"
-	};
+	static const char *const types[] = { "INTEGER", "INT",   "TEXT",
+					     "REAL",    "BLOB",  "",
+					     "NUMERIC", "ANY",   "VARCHAR(9)",
+					     "BOOLEAN", "DOUBLE" };
 
 	t->column_count = 1 + (int)draw(m, COLUMNS_MAX);
 	for (int i = 0; i < t->column_count; i++) {
@@ -96,8 +96,9 @@ static void draw_columns(struct maker *m, struct table *t)
 }
 
 /** Text of one column's definition; `pk` makes it the primary key. */
-static void define_column(struct maker *m, sqlite3_str *s, const struct table *t,
-			  int at, const char *pk, int strict)
+static void define_column(struct maker *m, sqlite3_str *s,
+			  const struct table *t, int at, const char *pk,
+			  int strict)
 {
 	static const char *const strict_types[] = { "INTEGER", "TEXT", "REAL",
 						    "BLOB", "ANY" };
@@ -130,10 +131,9 @@ static void define_column(struct maker *m, sqlite3_str *s, const struct table *t
 
 static void make_table(struct maker *m, struct table *t)
 {
-	static const char *const keys[] = {
-		"PRIMARY KEY", "PRIMARY KEY DESC", "PRIMARY KEY AUTOINCREMENT",
-		NULL, NULL
-	};
+	static const char *const keys[] = { "PRIMARY KEY", "PRIMARY KEY DESC",
+					    "PRIMARY KEY AUTOINCREMENT", NULL,
+					    NULL };
 	const char *pk = PICK(m, keys);
 	int composite = t->column_count > 1 && !t->columns[1].generated &&
 			draw(m, 3) == 0;
@@ -150,9 +150,9 @@ static void make_table(struct maker *m, struct table *t)
 	if (composite)
 		sqlite3_str_appendf(s, ", PRIMARY KEY(\"%w\", \"%w\" DESC)",
 				    t->columns[1].name, t->columns[0].name);
-	sqlite3_str_appendf(s, ")%s%s%s", t->without_rowid ? "WITHOUT ROWID" : "",
-			    t->without_rowid && strict ? ", " : "",
-			    strict ? "STRICT" : "");
+	sqlite3_str_appendf(
+		s, ")%s%s%s", t->without_rowid ? "WITHOUT ROWID" : "",
+		t->without_rowid && strict ? ", " : "", strict ? "STRICT" : "");
 	sql = sqlite3_str_finish(s);
 	sqlite3_exec(m->db, sql, NULL, NULL, NULL);
 	sqlite3_free(sql);
@@ -160,9 +160,10 @@ static void make_table(struct maker *m, struct table *t)
 
 static double draw_real(struct maker *m)
 {
-	static const double special[] = { 0.0,	-0.0,	  1.0,	 1e308,
-					  5e-324, 0.1,	  1e22,	 -1.5,
-					  1e15,	  123456789012345680.0 };
+	static const double special[] = {
+		0.0, -0.0, 1.0,  1e308, 5e-324,
+		0.1, 1e22, -1.5, 1e15,  123456789012345680.0
+	};
 	uint64_t bits = hash_mix64(m->state ^ draw(m, UINT64_MAX));
 	double d;
 
@@ -177,9 +178,14 @@ static double draw_real(struct maker *m)
 static void bind_bytes(struct maker *m, sqlite3_stmt *st, int at, int blob)
 {
 	static const char *const texts[] = {
-		"", "x", "12", "-1.50", "1e3", "a\"b\\c", "line\nend", "\x01\x7f",
-		"é漢😀", "\xe2\x80\xa8", "\xff\xfe", "\xed\xa0\x80", "null",
-		"{\"$blob\":\"AA==\"}", "0x10", " 7 "
+		"",          "x",
+		"12",        "-1.50",
+		"1e3",       "a\"b\\c",
+		"line\nend", "\x01\x7f",
+		"é漢😀",      "\xe2\x80\xa8",
+		"\xff\xfe",  "\xed\xa0\x80",
+		"null",      "{\"$blob\":\"AA==\"}",
+		"0x10",      " 7 "
 	};
 	char bytes[300];
 	const char *text = PICK(m, texts);
@@ -190,8 +196,8 @@ static void bind_bytes(struct maker *m, sqlite3_stmt *st, int at, int blob)
 	if (draw(m, 6) == 0) {
 		size = (int)draw(m, sizeof(bytes));
 		for (int i = 0; i < size; i++)
-			bytes[i] = (char)(draw(m, 8) ? 'a' + draw(m, 26) :
-						       draw(m, 256));
+			bytes[i] = (char)(draw(m, 8) ? 'a' + draw(m, 26)
+						     : draw(m, 256));
 	}
 	if (blob)
 		sqlite3_bind_blob(st, at, bytes, size, SQLITE_TRANSIENT);
@@ -201,9 +207,11 @@ static void bind_bytes(struct maker *m, sqlite3_stmt *st, int at, int blob)
 
 static void bind_any(struct maker *m, sqlite3_stmt *st, int at)
 {
-	static const int64_t special[] = { 0, 1, -1, INT64_MAX, INT64_MIN,
-					   (1LL << 53) - 1, 1LL << 53,
-					   -(1LL << 53), 127, 65536 };
+	static const int64_t special[] = { 0,         1,
+					   -1,        INT64_MAX,
+					   INT64_MIN, (1LL << 53) - 1,
+					   1LL << 53, -(1LL << 53),
+					   127,       65536 };
 
 	switch (draw(m, 6)) {
 	case 0:
@@ -272,16 +280,19 @@ static void make_objects(struct maker *m, const struct table *t)
 	const char *b = t->columns[t->column_count - 1].name;
 
 	if (draw(m, 2))
-		try_sql(m, "CREATE INDEX \"ix %w\" ON \"%w\"(\"%w\" DESC, "
-			   "\"%w\" COLLATE NOCASE)",
+		try_sql(m,
+			"CREATE INDEX \"ix %w\" ON \"%w\"(\"%w\" DESC, "
+			"\"%w\" COLLATE NOCASE)",
 			t->name, t->name, a, b);
 	if (draw(m, 4) == 0)
-		try_sql(m, "CREATE INDEX \"ex %w\" ON \"%w\"(lower(\"%w\")) "
-			   "WHERE \"%w\" IS NOT NULL",
+		try_sql(m,
+			"CREATE INDEX \"ex %w\" ON \"%w\"(lower(\"%w\")) "
+			"WHERE \"%w\" IS NOT NULL",
 			t->name, t->name, a, b);
 	if (draw(m, 3) == 0)
-		try_sql(m, "CREATE TRIGGER \"tr %w\" AFTER INSERT ON \"%w\" "
-			   "BEGIN DELETE FROM \"%w\"; END",
+		try_sql(m,
+			"CREATE TRIGGER \"tr %w\" AFTER INSERT ON \"%w\" "
+			"BEGIN DELETE FROM \"%w\"; END",
 			t->name, t->name, t->name);
 	if (draw(m, 3) == 0)
 		try_sql(m, "CREATE VIEW \"v %w\" AS SELECT \"%w\" FROM \"%w\"",
@@ -326,8 +337,9 @@ static void settings(struct maker *m)
 
 void random_db(const char *path, uint64_t seed)
 {
-	static const char *const stems[] = { "users", "T", "a/b", "é", "con",
-					     "x-y", "..", "q\"t", "select" };
+	static const char *const stems[] = { "users", "T",    "a/b",
+					     "é",     "con",  "x-y",
+					     "..",    "q\"t", "select" };
 	struct maker m = { .state = seed };
 
 	if (sqlite3_open(path, &m.db) != SQLITE_OK)
