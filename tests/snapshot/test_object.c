@@ -245,7 +245,7 @@ static void no_symbolic_link_is_followed(void **state)
 
 static void a_link_to_the_folder_itself_is_the_users_own(void **state)
 {
-	char link[128];
+	char link[512];
 	struct buffer b = BUFFER_INIT;
 	struct source *s;
 
