@@ -136,7 +136,7 @@ struct database_check {
 	struct orphan {
 		char *table, *parent;
 		uint64_t rows;
-	} * orphans; /* violated foreign keys by table and parent */
+	} * orphans; /* violated foreign keys, by table and parent */
 	size_t orphan_count;
 	char **unchecked; /* tables whose foreign keys SQLite can't check: the
 			     parent has no such key, or is a view */

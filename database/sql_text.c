@@ -260,7 +260,7 @@ static int ends_as_table(struct lexer *l, struct token *t)
 	} while (depth);
 	while ((t->kind == TOKEN_WORD && !is(t, "AS")) || is_char(t, ','))
 		next(l, t);
-	return ends_plainly(l, t) && (t->kind == TOKEN_END || is_char(t, ';'));
+	return (t->kind == TOKEN_END || is_char(t, ';')) && ends_plainly(l, t);
 }
 
 /* A trigger ends with the END behind a ';' (one behind anything else belongs

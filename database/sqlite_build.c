@@ -606,6 +606,7 @@ static int set_versions(struct database *db, struct error *err)
  * of every row with its text, and count the rows. */
 static int check_schema(struct database *db, struct error *err)
 {
+	struct error cause = ERROR_INIT;
 	int64_t count;
 	size_t want = db->build->catalog->entry_count - db->left_out.count;
 
@@ -614,8 +615,10 @@ static int check_schema(struct database *db, struct error *err)
 	if (sql_integer(db->sql,
 			"SELECT count(*) FROM main.sqlite_schema "
 			"WHERE sql IS NOT NULL",
-			&count, err) < 0)
-		return -1;
+			&count, &cause) < 0)
+		return sql_error(db->sql, err,
+				 "the schema would make a database that does "
+				 "not open");
 	if (count != (int64_t)want)
 		return error_set(err, ERROR_DAMAGE,
 				 "the schema has %lld entries instead of %zu",

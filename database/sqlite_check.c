@@ -237,6 +237,12 @@ static int count_orphan(struct database_check *out, size_t first,
 	return o->table && o->parent ? 0 : error_nomem(err);
 }
 
+static int compare_parents(const void *a, const void *b)
+{
+	return strcmp(((const struct orphan *)a)->parent,
+		      ((const struct orphan *)b)->parent);
+}
+
 /* A parent without a unique key for the columns, or one that is a view. */
 static int is_mismatch(sqlite3 *sql)
 {
@@ -269,6 +275,10 @@ static int check_table(struct database *db, const char *table,
 			return -1;
 		}
 	}
+	/* the order of a table's keys is the library's affair */
+	if (out->orphan_count > first)
+		qsort(out->orphans + first, out->orphan_count - first,
+		      sizeof(*out->orphans), compare_parents);
 	if (rc == SQLITE_DONE)
 		rc = 0;
 	else if (is_mismatch(db->sql))

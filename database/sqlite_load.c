@@ -238,7 +238,8 @@ static int looks_numeric(const char *s, size_t size)
 /* Would it become an INTEGER? */
 static int is_integral(double r)
 {
-	return fabs(r) < 9223372036854775808.0 && r == floor(r);
+	return r > -9223372036854775808.0 && r < 9223372036854775808.0 &&
+	       r == (double)(int64_t)r;
 }
 
 /* @return the class that the column would turn the value into, or NULL */
@@ -319,9 +320,10 @@ static int check_row(struct loader *l, const struct value *values,
 
 /* ---- binding ---- */
 
-static int bind_value(struct loader *l, sqlite3_stmt *st, int parameter,
-		      const struct value *v, struct error *err)
+static int bind_value(struct loader *l, int parameter, const struct value *v,
+		      struct error *err)
 {
+	sqlite3_stmt *st = l->insert;
 	int rc = SQLITE_OK;
 
 	switch (v->class) {
@@ -343,8 +345,13 @@ static int bind_value(struct loader *l, sqlite3_stmt *st, int parameter,
 					 "table '%.200s': UTF-16 in a UTF-8 "
 					 "database",
 					 l->table->name);
+		/* SQLite would cut the last byte off.  No SQL makes such a
+		 * text, only an edited file has it */
 		if (v->size % 2)
-			return 0; /* stands in the statement's text */
+			return error_set(err, ERROR_FAILED,
+					 "table '%.200s': UTF-16 text with an "
+					 "odd number of bytes can't be written",
+					 l->table->name);
 		return sql_bind_text16(l->db, st, parameter, v->data, v->size,
 				       err);
 	case VALUE_BLOB:
@@ -360,77 +367,17 @@ static int bind_value(struct loader *l, sqlite3_stmt *st, int parameter,
 	return 0;
 }
 
-static int bind_row(struct loader *l, sqlite3_stmt *st, int64_t rowid,
-		    const struct value *values, struct error *err)
+static int bind_row(struct loader *l, int64_t rowid, const struct value *values,
+		    struct error *err)
 {
 	size_t i;
 
 	for (i = 0; i < l->value_count; i++)
-		if (bind_value(l, st, (int)i + 1, &values[i], err) < 0)
+		if (bind_value(l, (int)i + 1, &values[i], err) < 0)
 			return -1;
 	if (l->has_rowid)
-		sqlite3_bind_int64(st, (int)l->value_count + 1, rowid);
+		sqlite3_bind_int64(l->insert, (int)l->value_count + 1, rowid);
 	return 0;
-}
-
-static int is_odd(const struct value *v)
-{
-	return v->class == VALUE_TEXT16 && v->size % 2;
-}
-
-static int has_odd(const struct loader *l, const struct value *values)
-{
-	size_t i;
-
-	if (l->db->encoding == ENCODING_UTF8)
-		return 0;
-	for (i = 0; i < l->value_count; i++)
-		if (is_odd(&values[i]))
-			return 1;
-	return 0;
-}
-
-/*
- * Binding UTF-16 drops an odd last byte.  The cast of a literal keeps it:
- *
- *   INSERT ... VALUES(?1, CAST(x'610062' AS TEXT), ?3)
- */
-static int prepare_odd(struct loader *l, const struct value *values,
-		       sqlite3_stmt **out, struct error *err)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *plain = sqlite3_sql(l->insert);
-	struct buffer text = BUFFER_INIT;
-	size_t i, j, count = l->value_count + (size_t)l->has_rowid;
-	int rc = 0;
-
-	/* VALUES(?,?...) is the end of the text */
-	buffer_add(&text, plain, strlen(plain) - 2 * count - 1);
-	for (i = 0; i < count; i++) {
-		buffer_byte(&text, i ? ',' : '(');
-		if (i >= l->value_count || !is_odd(&values[i])) {
-			buffer_printf(&text, "?%zu", i + 1);
-			continue;
-		}
-		buffer_str(&text, "CAST(x'");
-		for (j = 0; j < values[i].size; j++) {
-			unsigned char c = (unsigned char)values[i].data[j];
-
-			buffer_byte(&text, digits[c >> 4]);
-			buffer_byte(&text, digits[c & 15]);
-		}
-		buffer_str(&text, "' AS TEXT)");
-	}
-	buffer_byte(&text, ')');
-	*out = NULL;
-	if (buffer_failed(&text) || text.size > INT32_MAX)
-		rc = error_nomem(err);
-	else if (sqlite3_prepare_v2(l->db->sql, text.data, (int)text.size, out,
-				    NULL) != SQLITE_OK)
-		rc = sql_error(l->db->sql, err, "table '%.200s'",
-			       l->table->name);
-	buffer_release(&text);
-	return rc;
 }
 
 static void describe_row(char out[320], const struct loader *l, int64_t rowid)
@@ -442,11 +389,10 @@ static void describe_row(char out[320], const struct loader *l, int64_t rowid)
 		snprintf(out, 320, "table '%.200s'", l->table->name);
 }
 
-static int step_row(struct loader *l, sqlite3_stmt *st, int64_t rowid,
-		    struct error *err)
+static int step_row(struct loader *l, int64_t rowid, struct error *err)
 {
 	char what[320];
-	int rc = sqlite3_step(st) & 0xff;
+	int rc = sqlite3_step(l->insert) & 0xff;
 
 	if (rc == SQLITE_DONE)
 		return 0;
@@ -461,20 +407,13 @@ static int step_row(struct loader *l, sqlite3_stmt *st, int64_t rowid,
 int loader_row(struct loader *l, int64_t rowid, const struct value *values,
 	       struct error *err)
 {
-	sqlite3_stmt *st = l->insert, *odd = NULL;
 	int rc = check_row(l, values, err);
 
 	if (rc)
 		return rc;
-	if (has_odd(l, values)) {
-		if (prepare_odd(l, values, &odd, err) < 0)
-			return -1;
-		st = odd;
-	}
-	rc = bind_row(l, st, rowid, values, err);
+	rc = bind_row(l, rowid, values, err);
 	if (rc == 0)
-		rc = step_row(l, st, rowid, err);
+		rc = step_row(l, rowid, err);
 	sqlite3_reset(l->insert);
-	sqlite3_finalize(odd);
 	return rc;
 }

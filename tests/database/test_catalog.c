@@ -284,7 +284,7 @@ static void broken_and_endless_views_do_no_harm(void **state)
 	struct reader r = read_made(
 		state, "CREATE TABLE t(x); CREATE VIEW a AS SELECT * FROM b;"
 		       "CREATE VIEW b AS SELECT * FROM a;"
-		       "CREATE VIEW c AS SELECT nothing(x) FROM nowhere");
+		       "CREATE VIEW c AS SELECT no_function(x) FROM nowhere");
 
 	assert_int_equal(r.catalog->entry_count, 4);
 	assert_int_equal(r.catalog->table_count, 1);

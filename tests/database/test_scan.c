@@ -150,7 +150,7 @@ static void as_many_columns_as_sqlite_allows_are_read(void **state)
 }
 
 static void read_utf16(void **state, const char *encoding, const char *pair,
-		       const char *lone, const char *odd, const char *mark)
+		       const char *lone, const char *mark)
 {
 	struct fixture *f = *state;
 	char text[512], want[256];
@@ -159,16 +159,15 @@ static void read_utf16(void **state, const char *encoding, const char *pair,
 	snprintf(text, sizeof(text),
 		 "PRAGMA encoding='%s'; CREATE TABLE t(a, b);"
 		 "INSERT INTO t VALUES('e\xcc\x81', CAST(x'%s' AS TEXT)),"
-		 "(CAST(x'%s' AS TEXT), 'x'), (CAST(x'%s' AS TEXT), x'ff'),"
-		 "('', CAST(x'%s' AS TEXT))",
-		 encoding, pair, lone, odd, mark);
+		 "(CAST(x'%s' AS TEXT), x'ff'), ('', CAST(x'%s' AS TEXT))",
+		 encoding, pair, lone, mark);
 	make(f->a, text);
 	r = reader_open(f->a);
 	snprintf(want, sizeof(want),
-		 "1: 'e\xcc\x81' '\xf0\x9f\x98\x80';2: t16:%s 'x';"
-		 "3: t16:%s b:ff;4: '' '\xef\xbb\xbf"
+		 "1: 'e\xcc\x81' '\xf0\x9f\x98\x80';2: t16:%s b:ff;"
+		 "3: '' '\xef\xbb\xbf"
 		 "a';",
-		 lone, odd);
+		 lone);
 	assert_rows(&r, "t", want);
 	build_well(&r, f->b);
 	assert_same(&r, f->b);
@@ -178,28 +177,52 @@ static void read_utf16(void **state, const char *encoding, const char *pair,
 
 static void utf16_little_endian_is_read_and_built(void **state)
 {
-	read_utf16(state, "UTF-16le", "3dd800de", "610000d86200", "610062",
-		   "fffe6100");
+	read_utf16(state, "UTF-16le", "3dd800de", "610000d86200", "fffe6100");
 }
 
 static void utf16_big_endian_is_read_and_built(void **state)
 {
-	read_utf16(state, "UTF-16be", "d83dde00", "0061d8000062", "006162",
-		   "feff0061");
+	read_utf16(state, "UTF-16be", "d83dde00", "0061d8000062", "feff0061");
+}
+
+/* Put other bytes at an offset of a file. */
+static void patch(const char *path, long at, const void *bytes, size_t size)
+{
+	FILE *file = fopen(path, "r+b");
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, at, SEEK_SET), 0);
+	assert_int_equal(fwrite(bytes, size, 1, file), 1);
+	fclose(file);
+}
+
+static void odd_utf16_is_read_but_not_cut_when_written(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct reader r;
+
+	/* a blob of three bytes becomes a text: type 18 becomes 19 */
+	make(f->a, "PRAGMA page_size=512; PRAGMA encoding='UTF-16be';"
+		   "CREATE TABLE t(a); INSERT INTO t VALUES(x'610062')");
+	patch(f->a, 1024 - 4, "\x13", 1);
+	r = reader_open(f->a);
+	assert_rows(&r, "t", "1: t16:610062;");
+	assert_int_equal(build(&r, f->b, 0, 0, NULL, &err), -1);
+	assert_string_equal(err.message,
+			    "table 't': UTF-16 text with an odd number of "
+			    "bytes can't be written");
+	reader_close(&r);
 }
 
 /* ---- damage ---- */
 
 static void overwrite_page(const char *path, long page)
 {
-	FILE *file = fopen(path, "r+b");
 	char junk[512];
 
 	memset(junk, 0xaa, sizeof(junk));
-	assert_non_null(file);
-	assert_int_equal(fseek(file, (page - 1) * 512, SEEK_SET), 0);
-	assert_int_equal(fwrite(junk, sizeof(junk), 1, file), 1);
-	fclose(file);
+	patch(path, (page - 1) * 512, junk, sizeof(junk));
 }
 
 static void assert_stops(const char *path, const char *message)
@@ -255,9 +278,9 @@ static void damage_without_a_rowid_is_told_with_the_row(void **state)
 		   " WITHOUT ROWID;"
 		   "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 "
 		   "FROM c WHERE i<100) INSERT INTO t SELECT i,"
-		   "hex(zeroblob(50)) FROM c");
+		   "hex(zeroblob(30)) FROM c");
 	overwrite_page(f->a, 10);
-	assert_stops(f->a, "table 't' can't be read behind row 29: database "
+	assert_stops(f->a, "table 't' can't be read behind row 56: database "
 			   "disk image is malformed");
 }
 
@@ -265,24 +288,12 @@ static void damage_without_a_rowid_is_told_with_the_row(void **state)
 static void rowids_that_do_not_ascend_are_damage(void **state)
 {
 	struct fixture *f = *state;
-	FILE *file;
 
 	make(f->a, "PRAGMA page_size=512; CREATE TABLE t(a, b);"
 		   "INSERT INTO t VALUES('x', 1), ('y', 2)");
-	/* both cells of the leaf are the first one */
-	file = fopen(f->a, "r+b");
-	assert_non_null(file);
-	{
-		unsigned char cells[4];
-
-		assert_int_equal(fseek(file, 512 + 8, SEEK_SET), 0);
-		assert_int_equal(fread(cells, 4, 1, file), 1);
-		cells[2] = cells[0];
-		cells[3] = cells[1];
-		assert_int_equal(fseek(file, 512 + 8, SEEK_SET), 0);
-		assert_int_equal(fwrite(cells, 4, 1, file), 1);
-	}
-	fclose(file);
+	/* both cells of the leaf are the first one, the last 6 bytes of the
+	 * page */
+	patch(f->a, 512 + 8, "\x01\xfa\x01\xfa", 4);
 	assert_stops(f->a, "table 't' can't be read behind rowid 1: rowids do "
 			   "not ascend");
 }
@@ -301,6 +312,7 @@ int main(void)
 		fixture_test(as_many_columns_as_sqlite_allows_are_read),
 		fixture_test(utf16_little_endian_is_read_and_built),
 		fixture_test(utf16_big_endian_is_read_and_built),
+		fixture_test(odd_utf16_is_read_but_not_cut_when_written),
 		fixture_test(damage_is_told_with_table_and_rowid),
 		fixture_test(damage_before_the_first_row_is_told),
 		fixture_test(damage_without_a_rowid_is_told_with_the_row),

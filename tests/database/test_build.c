@@ -1,0 +1,555 @@
+/*
+ * test_build.c - a database from a catalog and rows, equal to the one read
+ */
+#include "tests/database/fixture.h"
+
+static struct reader read_made(void **state, const char *text)
+{
+	struct fixture *f = *state;
+
+	unlink(f->a);
+	make(f->a, text);
+	return reader_open(f->a);
+}
+
+/* Make it, build it, compare; all tables bare as well. */
+static void assert_comes_back(void **state, const char *text)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct reader r = read_made(state, text);
+
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "PRAGMA integrity_check", "ok");
+	unlink(f->b);
+	if (build(&r, f->b, 0, 1, NULL, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "PRAGMA integrity_check", "ok");
+	unlink(f->b);
+	reader_close(&r);
+}
+
+static void tables_of_all_kinds_come_back(void **state)
+{
+	assert_comes_back(
+		state,
+		"CREATE TABLE a(id INTEGER PRIMARY KEY, v DEFAULT 7);"
+		"INSERT INTO a VALUES(5, NULL), (-2, x'');"
+		"CREATE TABLE b(a INT PRIMARY KEY, b UNIQUE, c, UNIQUE(a),"
+		" UNIQUE(c DESC, a));"
+		"INSERT INTO b(rowid, a, b) VALUES(8, 3, 2), (2, 1, 5);"
+		"CREATE TABLE w(a, b UNIQUE, c, UNIQUE(c, a COLLATE NOCASE "
+		"DESC), PRIMARY KEY(b DESC, a COLLATE RTRIM, b)) WITHOUT ROWID;"
+		"INSERT INTO w VALUES('x', 2, 1), ('X ', 5, NULL);"
+		"CREATE TABLE s(a INT, b ANY) STRICT;"
+		"INSERT INTO s VALUES(1, '1'), (2, 2.0);"
+		"CREATE TABLE o(rowid, _rowid_, oid); INSERT INTO o "
+		"VALUES(1, 2, 3), (1, 2, 3);"
+		"CREATE INDEX i ON w(c, a); CREATE INDEX p ON a(v) WHERE v > 1;"
+		"CREATE UNIQUE INDEX e ON a(abs(v), id)");
+}
+
+static void generated_columns_come_back(void **state)
+{
+	assert_comes_back(
+		state,
+		"CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE,"
+		" v AS (a || ')') VIRTUAL, b INT, s INT GENERATED ALWAYS AS "
+		"((b * 2)) STORED, w TEXT AS (v || s), UNIQUE(v), UNIQUE(s));"
+		"INSERT INTO t(id, a, b) VALUES(1, 'x', 2), (5, 'y', NULL);"
+		"CREATE INDEX i ON t(w);"
+		"CREATE TABLE u(a, v AS (a + 1), b, PRIMARY KEY(b))"
+		" WITHOUT ROWID; INSERT INTO u(a, b) VALUES(1, 2);"
+		"CREATE INDEX j ON u(v)");
+}
+
+static void sequences_and_statistics_come_back(void **state)
+{
+	assert_comes_back(
+		state,
+		"CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT, v);"
+		"CREATE TABLE b(id INTEGER PRIMARY KEY AUTOINCREMENT, v);"
+		"INSERT INTO a VALUES(10, 1); INSERT INTO b VALUES(3, 3);"
+		"UPDATE sqlite_sequence SET seq = 500 WHERE name = 'a';"
+		"DELETE FROM sqlite_sequence WHERE name = 'b';"
+		"INSERT INTO sqlite_sequence VALUES('gone', 'x'), (NULL, NULL);"
+		"CREATE INDEX i ON a(v); ANALYZE;"
+		"INSERT INTO sqlite_stat1 VALUES('gone', 'gone', '5 5')");
+	assert_comes_back(
+		state,
+		"CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT);"
+		"INSERT INTO a VALUES(1); DROP TABLE a; CREATE TABLE t(x)");
+}
+
+static void views_triggers_and_virtual_tables_come_back(void **state)
+{
+	assert_comes_back(
+		state,
+		"CREATE TABLE t(a); INSERT INTO t VALUES(1);"
+		"CREATE VIRTUAL TABLE f USING fts5(x, tokenize='porter');"
+		"INSERT INTO f VALUES('hello world');"
+		"CREATE VIRTUAL TABLE r USING rtree(id, x0, x1);"
+		"INSERT INTO r VALUES(1, 0.5, 1.5);"
+		"CREATE VIEW v AS SELECT no_function(a) FROM t;"
+		"CREATE VIEW w(x, y) AS SELECT * FROM missing;"
+		"CREATE TRIGGER z AFTER INSERT ON t BEGIN SELECT CASE WHEN 1 "
+		"THEN 2 END; DELETE FROM t; END;"
+		"CREATE TRIGGER b AFTER INSERT ON t BEGIN SELECT 1; END;"
+		"CREATE TRIGGER i INSTEAD OF UPDATE OF x, y ON w BEGIN "
+		"SELECT 1; END");
+}
+
+static void texts_that_were_edited_come_back_byte_by_byte(void **state)
+{
+	assert_comes_back(
+		state,
+		"CREATE TABLE t(a, b UNIQUE); INSERT INTO t VALUES(1, 2);"
+		"CREATE INDEX i ON t(a); CREATE VIEW v AS SELECT 1;"
+		"CREATE TABLE s(id INTEGER PRIMARY KEY AUTOINCREMENT);"
+		"PRAGMA writable_schema=ON;"
+		"UPDATE sqlite_schema SET sql='create  table/**/t -- x\r\n"
+		"( a , b UNIQUE ) ; ' WHERE name='t';"
+		"UPDATE sqlite_schema SET sql='create index i on T ( a ) '"
+		" WHERE name='i';"
+		"UPDATE sqlite_schema SET sql='create view \"V\" as select 1;'"
+		" WHERE name='v';"
+		"UPDATE sqlite_schema SET sql='create table if not exists "
+		"[S](id INTEGER PRIMARY KEY AUTOINCREMENT)' WHERE name='s'");
+}
+
+static void names_without_utf8_come_back(void **state)
+{
+	assert_comes_back(state, "CREATE TABLE \"caf\xe9\"(\"b\xff\" UNIQUE);"
+				 "INSERT INTO \"caf\xe9\" VALUES('\xfe');"
+				 "CREATE INDEX \"i\xff\" ON \"caf\xe9\"(\"b\xff"
+				 "\"); CREATE VIEW \"v\xff\" AS SELECT 1;"
+				 "CREATE TRIGGER \"t\xff\" AFTER DELETE ON "
+				 "\"caf\xe9\" BEGIN SELECT 1; END");
+}
+
+static void schemas_with_strings_in_double_quotes_come_back(void **state)
+{
+	assert_comes_back(
+		state,
+		"CREATE TABLE q(a DEFAULT \"dq\", b CHECK(b <> \"no\"));"
+		"INSERT INTO q VALUES(1, 2); CREATE INDEX i ON q(a) WHERE "
+		"a <> 'z'; PRAGMA writable_schema=ON;"
+		"UPDATE sqlite_schema SET sql='CREATE INDEX i ON q(a) WHERE a "
+		"<> \"z\"' WHERE name='i'");
+}
+
+static void json_in_a_schema_comes_back(void **state)
+{
+	assert_comes_back(
+		state,
+		"CREATE TABLE t(j CHECK(json_valid(j)), k AS "
+		"(json_extract(j, '$.k')) STORED);"
+		"INSERT INTO t(j) VALUES('{\"k\": 5}');"
+		"CREATE INDEX i ON t(json_extract(j, '$.k')); CREATE INDEX l "
+		"ON t(k)");
+}
+
+static void layout_and_versions_come_back(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state, "PRAGMA page_size=1024; PRAGMA auto_vacuum=1;"
+		       "PRAGMA encoding='UTF-16le'; PRAGMA user_version=-3;"
+		       "PRAGMA application_id=-1; PRAGMA journal_mode=WAL;"
+		       "CREATE TABLE t(x); INSERT INTO t VALUES('\xc3\xa9')");
+	char side[600];
+
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "PRAGMA page_size", "1024");
+	assert_sql(f->b, "PRAGMA auto_vacuum", "1");
+	assert_sql(f->b, "PRAGMA encoding", "UTF-16le");
+	assert_sql(f->b, "PRAGMA user_version", "-3");
+	assert_sql(f->b, "PRAGMA application_id", "-1");
+	assert_sql(f->b, "PRAGMA journal_mode", "wal");
+	snprintf(side, sizeof(side), "%s-wal", f->b);
+	assert_false(file_exists(side));
+	snprintf(side, sizeof(side), "%s-shm", f->b);
+	assert_false(file_exists(side));
+	reader_close(&r);
+}
+
+static void a_database_without_tables_keeps_its_encoding(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(state, "PRAGMA encoding='UTF-16be'; PRAGMA "
+					   "user_version=42; CREATE TABLE t(x);"
+					   "DROP TABLE t");
+
+	build_well(&r, f->b);
+	assert_sql(f->b, "PRAGMA encoding", "UTF-16be");
+	assert_sql(f->b, "PRAGMA user_version", "42");
+	assert_sql(f->b, "SELECT count(*) FROM sqlite_schema", "0");
+	reader_close(&r);
+}
+
+/* ---- rows that their table would not take ---- */
+
+/* It has to be built bare, and comes back all the same. */
+static void assert_needs_bare(void **state, const char *text,
+			      const char *message)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct reader r = read_made(state, text);
+	char plain[16] = "";
+	size_t refused;
+
+	assert_int_equal(build_once(&r, f->b, 0, plain, &refused, NULL, &err),
+			 1);
+	assert_string_equal(err.message, message);
+	error_clear(&err);
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	unlink(f->b);
+	reader_close(&r);
+}
+
+static void values_that_a_type_would_turn_need_a_bare_table(void **state)
+{
+	static const struct {
+		const char *type, *value, *becomes;
+	} moves[] = {
+		{ "INTEGER", "'12'", "a number" },
+		{ "INT", "' +1.5e3 '", "a number" },
+		{ "NUMERIC", "'.5'", "a number" },
+		{ "DATE", "'7.'", "a number" },
+		{ "BIGINT", "3.0", "an integer" },
+		{ "DECIMAL(10,2)", "-0.0", "an integer" },
+		{ "FLOAT", "'1e3'", "a number" },
+		{ "REAL", "-0.0", "0.0" },
+		{ "VARCHAR(20)", "5", "text" },
+		{ "CLOB", "2.5", "text" },
+		{ "CHARINT", "'5'", "a number" },
+	};
+	char text[512], message[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(moves) / sizeof(*moves); i++) {
+		snprintf(text, sizeof(text),
+			 "CREATE TABLE t(x); INSERT INTO t VALUES(%s);"
+			 "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+			 "sql='CREATE TABLE t(x %s)'",
+			 moves[i].value, moves[i].type);
+		snprintf(message, sizeof(message),
+			 "table 't' would turn a value of column 'x' into %s",
+			 moves[i].becomes);
+		assert_needs_bare(state, text, message);
+	}
+}
+
+static void values_that_stay_need_none(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	char plain[16] = "";
+	size_t refused;
+	struct reader r = read_made(
+		state,
+		"CREATE TABLE t(i INTEGER, n NUMERIC, r REAL, x TEXT, b BLOB);"
+		"INSERT INTO t VALUES('2020-01-01', '0x1F', 1, '5', '7'),"
+		"('', '-', 'e5', x'31', 5), (x'31', 9223372036854775808.0,"
+		" 0.0, NULL, 5.0), ('1e', '1 2', '.', '', -0.0),"
+		"(1.5, '1e+', '+', 'a', NULL)");
+
+	assert_int_equal(build_once(&r, f->b, 0, plain, &refused, NULL, &err),
+			 0);
+	assert_same(&r, f->b);
+	reader_close(&r);
+}
+
+static void rows_that_a_constraint_refuses_need_a_bare_table(void **state)
+{
+	assert_needs_bare(
+		state,
+		"CREATE TABLE t(a UNIQUE, b, c); INSERT INTO t VALUES"
+		"(1, NULL, 1), (2, 2, NULL); PRAGMA writable_schema=ON;"
+		"UPDATE sqlite_schema SET sql='CREATE TABLE t(a UNIQUE,"
+		" b NOT NULL ON CONFLICT REPLACE DEFAULT 5,"
+		" c NOT NULL ON CONFLICT IGNORE)' WHERE name='t'",
+		"table 't', rowid 1 is refused: NOT NULL constraint failed: "
+		"t.b");
+	assert_needs_bare(
+		state,
+		"CREATE TABLE t(a); INSERT INTO t VALUES('x');"
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		"sql='CREATE TABLE t(a INT) STRICT'",
+		"table 't', rowid 1 is refused: cannot store TEXT value in INT "
+		"column t.a");
+}
+
+static void rows_that_violate_a_check_come_back(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state, "PRAGMA ignore_check_constraints=ON;"
+		       "CREATE TABLE t(a CHECK(a > 5), b CHECK(b < "
+		       "date('now'))); INSERT INTO t VALUES(1, '9999')");
+
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	reader_close(&r);
+}
+
+static void a_stored_column_keeps_the_types_of_a_bare_table(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct reader r = read_made(
+		state, "CREATE TABLE t(a TEXT, b, s AS (a || b) STORED);"
+		       "INSERT INTO t(a, b) VALUES('1', 1), (NULL, 2);"
+		       "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		       "sql='CREATE TABLE t(a TEXT NOT NULL, b, s AS (a || b) "
+		       "STORED)'");
+
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "SELECT s FROM t WHERE rowid = 1", "11");
+	unlink(f->b);
+	reader_close(&r);
+	r = read_made(state,
+		      "CREATE TABLE t(a, b, s AS (a || b) STORED);"
+		      "INSERT INTO t(a, b) VALUES(1, 2);"
+		      "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		      "sql='CREATE TABLE t(a TEXT, b, s AS (a || b) STORED)'");
+	assert_int_equal(build(&r, f->b, 0, 0, NULL, &err), -1);
+	assert_string_equal(err.message,
+			    "table 't' would turn a value of column 'a' into "
+			    "text, and its generated columns need the types");
+	reader_close(&r);
+}
+
+static void autoincrement_without_its_sequence_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state,
+		"CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v);"
+		"INSERT INTO t VALUES(5, 'x'); PRAGMA writable_schema=ON;"
+		"DELETE FROM sqlite_schema WHERE name='sqlite_sequence'");
+
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "SELECT count(*) FROM sqlite_schema", "1");
+	reader_close(&r);
+}
+
+/* ---- what only the application has ---- */
+
+static void lower(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	sqlite3_result_value(context, values[0]);
+}
+
+static int compare(void *payload, int a_size, const void *a, int b_size,
+		   const void *b)
+{
+	(void)payload;
+	return sqlite3_strnicmp(a, b, a_size < b_size ? a_size : b_size);
+}
+
+static struct reader read_app_made(struct fixture *f, const char *text)
+{
+	sqlite3 *sql = app_open(f->a);
+
+	sqlite3_create_function(sql, "title_sort", 1,
+				SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, lower,
+				NULL, NULL);
+	sqlite3_create_collation(sql, "unicase", SQLITE_UTF8, NULL, compare);
+	app_run(sql, text);
+	sqlite3_close(sql);
+	return reader_open(f->a);
+}
+
+static void assert_needs_stand_in(void **state, const char *text,
+				  const char *message, const char *told)
+{
+	struct fixture *f = *state;
+	struct buffer out = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+	struct reader r = read_app_made(f, text);
+
+	assert_int_equal(build(&r, f->b, 0, 0, NULL, &err), -1);
+	assert_string_equal(err.message, message);
+	assert_int_equal(err.code, ERROR_STANDIN);
+	assert_false(file_exists(f->b));
+	error_clear(&err);
+	if (build(&r, f->b, 1, 0, &out, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_string_equal(buffer_cstr(&out), told);
+	buffer_release(&out);
+	assert_same(&r, f->b);
+	reader_close(&r);
+	unlink(f->a);
+	unlink(f->b);
+}
+
+static void a_missing_function_is_told_and_stood_in_for(void **state)
+{
+	assert_needs_stand_in(
+		state,
+		"CREATE TABLE t(a CHECK(title_sort(a) <> ''), v AS "
+		"(title_sort(a))); INSERT INTO t VALUES('x')",
+		"table 't' needs the application's function 'title_sort'; "
+		"restore with --stand-ins and run REINDEX in the application",
+		"function 'title_sort'");
+	assert_needs_stand_in(
+		state,
+		"CREATE TABLE t(a); INSERT INTO t VALUES('x');"
+		"CREATE INDEX i ON t(title_sort(a))",
+		"index 'i' needs the application's function 'title_sort'; "
+		"restore with --stand-ins and run REINDEX in the application",
+		"function 'title_sort'");
+}
+
+static void a_missing_collation_is_told_and_stood_in_for(void **state)
+{
+	assert_needs_stand_in(
+		state,
+		"CREATE TABLE t(k COLLATE unicase PRIMARY KEY) WITHOUT ROWID;"
+		"INSERT INTO t VALUES('b'), ('A')",
+		"table 't' needs the application's collation 'unicase'; "
+		"restore with --stand-ins and run REINDEX in the application",
+		"collation 'unicase'");
+	assert_needs_stand_in(
+		state,
+		"CREATE TABLE t(k); INSERT INTO t VALUES('b'), ('A');"
+		"CREATE INDEX i ON t(k COLLATE unicase)",
+		"index 'i' needs the application's collation 'unicase'; "
+		"restore with --stand-ins and run REINDEX in the application",
+		"collation 'unicase'");
+}
+
+static void a_unique_index_against_its_rows_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+	struct buffer told = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+	struct reader r = read_made(
+		state,
+		"CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 1), (1, 2);"
+		"CREATE INDEX i ON t(a); CREATE INDEX j ON t(b);"
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		"sql='CREATE UNIQUE INDEX i ON t(a)' WHERE name='i'");
+
+	assert_int_equal(build(&r, f->b, 0, 0, NULL, &err), -1);
+	assert_string_equal(err.message,
+			    "index 'i' does not fit its rows: UNIQUE "
+			    "constraint failed: t.a; restore with --stand-ins "
+			    "to leave it out");
+	assert_int_equal(err.code, ERROR_STANDIN);
+	error_clear(&err);
+	assert_int_equal(build(&r, f->b, 1, 0, &told, &err), 0);
+	assert_string_equal(buffer_cstr(&told), "left out index 'i'");
+	assert_sql(f->b, "SELECT group_concat(name) FROM sqlite_schema", "t,j");
+	assert_sql(f->b, "SELECT count(*) FROM t", "2");
+	assert_sql(f->b, "PRAGMA integrity_check", "ok");
+	buffer_release(&told);
+	reader_close(&r);
+}
+
+static void a_unique_constraint_against_its_rows_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct buffer told = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+	struct reader r = read_made(
+		state,
+		"CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES('a'), ('A');"
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		"sql='CREATE TABLE t(a UNIQUE COLLATE NOCASE)' WHERE "
+		"name='t'");
+
+	assert_int_equal(build(&r, f->b, 0, 0, NULL, &err), -1);
+	assert_string_equal(
+		err.message,
+		"rows of table 't' are not unique in 'sqlite_autoindex_t_1': "
+		"UNIQUE constraint failed: t.a; restore with --stand-ins to "
+		"have them all the same");
+	assert_int_equal(err.code, ERROR_STANDIN);
+	error_clear(&err);
+	assert_int_equal(build(&r, f->b, 1, 0, &told, &err), 0);
+	assert_string_equal(buffer_cstr(&told),
+			    "rows of table 't' are not unique in "
+			    "'sqlite_autoindex_t_1'");
+	assert_same(&r, f->b);
+	buffer_release(&told);
+	reader_close(&r);
+}
+
+/* ---- the file ---- */
+
+static void nothing_that_is_there_is_overwritten(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(state, "CREATE TABLE t(x)");
+	struct error err = ERROR_INIT;
+	struct database *db;
+	char want[700], side[600];
+
+	make(f->b, "CREATE TABLE mine(x)");
+	assert_int_equal(database_create(&db, f->b, r.catalog, NULL, &err), -1);
+	assert_null(db);
+	snprintf(want, sizeof(want), "cannot create '%s': File exists", f->b);
+	assert_string_equal(err.message, want);
+	assert_sql(f->b, "SELECT name FROM sqlite_schema", "mine");
+	unlink(f->b);
+	snprintf(side, sizeof(side), "%s-journal", f->b);
+	make(side, "CREATE TABLE x(y)");
+	error_clear(&err);
+	assert_int_equal(database_create(&db, f->b, r.catalog, NULL, &err), -1);
+	snprintf(want, sizeof(want), "'%s' is in the way", side);
+	assert_string_equal(err.message, want);
+	assert_false(file_exists(f->b));
+	reader_close(&r);
+}
+
+static void a_built_file_is_its_owners_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(state, "CREATE TABLE t(x)");
+	struct stat st;
+
+	build_well(&r, f->b);
+	assert_int_equal(stat(f->b, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	reader_close(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		fixture_test(tables_of_all_kinds_come_back),
+		fixture_test(generated_columns_come_back),
+		fixture_test(sequences_and_statistics_come_back),
+		fixture_test(views_triggers_and_virtual_tables_come_back),
+		fixture_test(texts_that_were_edited_come_back_byte_by_byte),
+		fixture_test(names_without_utf8_come_back),
+		fixture_test(schemas_with_strings_in_double_quotes_come_back),
+		fixture_test(json_in_a_schema_comes_back),
+		fixture_test(layout_and_versions_come_back),
+		fixture_test(a_database_without_tables_keeps_its_encoding),
+		fixture_test(values_that_a_type_would_turn_need_a_bare_table),
+		fixture_test(values_that_stay_need_none),
+		fixture_test(rows_that_a_constraint_refuses_need_a_bare_table),
+		fixture_test(rows_that_violate_a_check_come_back),
+		fixture_test(a_stored_column_keeps_the_types_of_a_bare_table),
+		fixture_test(autoincrement_without_its_sequence_comes_back),
+		fixture_test(a_missing_function_is_told_and_stood_in_for),
+		fixture_test(a_missing_collation_is_told_and_stood_in_for),
+		fixture_test(a_unique_index_against_its_rows_is_left_out),
+		fixture_test(a_unique_constraint_against_its_rows_is_told),
+		fixture_test(nothing_that_is_there_is_overwritten),
+		fixture_test(a_built_file_is_its_owners_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,156 @@
+/*
+ * test_check.c - what SQLite's own checks say, without what is content
+ */
+#include "tests/database/fixture.h"
+
+static struct database_check check_of(const char *path)
+{
+	struct error err = ERROR_INIT;
+	struct database_check out;
+	struct database *db;
+
+	if (database_open(&db, path, NULL, &err) < 0 ||
+	    database_check(db, &out, &err) < 0)
+		fail_msg("%s", err.message);
+	database_close(db);
+	return out;
+}
+
+static void a_sound_database_has_no_problems(void **state)
+{
+	struct fixture *f = *state;
+	struct database_check c;
+
+	make(f->a, "CREATE TABLE p(a PRIMARY KEY); CREATE TABLE t(a "
+		   "REFERENCES p); INSERT INTO p VALUES(1); INSERT INTO t "
+		   "VALUES(1), (NULL)");
+	c = check_of(f->a);
+	assert_int_equal(c.problem_count, 0);
+	assert_int_equal(c.orphan_count, 0);
+	assert_int_equal(c.unchecked_count, 0);
+	database_check_release(&c);
+}
+
+/* More of them than integrity_check would tell by itself, and one real one
+ * behind. */
+static void broken_constraints_are_content_and_hide_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct database_check c;
+
+	make(f->a,
+	     "CREATE TABLE a(x, y, z); WITH RECURSIVE c(i) AS (SELECT 1 UNION "
+	     "ALL SELECT i+1 FROM c WHERE i<200) INSERT INTO a SELECT NULL, "
+	     "'t', -i FROM c; CREATE TABLE s(x); INSERT INTO s VALUES('t');"
+	     "CREATE TABLE z(a, b); CREATE INDEX i ON z(a);"
+	     "INSERT INTO z VALUES(1, 2); PRAGMA writable_schema=ON;"
+	     "UPDATE sqlite_schema SET sql='CREATE TABLE a(x NOT NULL, y, z "
+	     "CHECK(z > 0))' WHERE name='a'; UPDATE sqlite_schema SET "
+	     "sql='CREATE TABLE s(x INT) STRICT' WHERE name='s';"
+	     "UPDATE sqlite_schema SET sql='CREATE INDEX i ON z(b)' WHERE "
+	     "name='i'");
+	c = check_of(f->a);
+	assert_int_equal(c.problem_count, 1);
+	assert_string_equal(c.problems[0], "row 1 missing from index i");
+	database_check_release(&c);
+}
+
+static void violated_foreign_keys_are_counted_by_table_and_parent(void **state)
+{
+	struct fixture *f = *state;
+	struct database_check c;
+
+	make(f->a, "CREATE TABLE p(a PRIMARY KEY);"
+		   "CREATE TABLE t(a REFERENCES p, b REFERENCES gone, c "
+		   "REFERENCES P(a)); INSERT INTO t VALUES(1, NULL, NULL), "
+		   "(2, 3, 4);"
+		   "CREATE TABLE s(a REFERENCES s(b), b UNIQUE); INSERT INTO s "
+		   "VALUES(1, 2)");
+	c = check_of(f->a);
+	assert_int_equal(c.problem_count, 0);
+	assert_int_equal(c.orphan_count, 4);
+	assert_string_equal(c.orphans[0].table, "s");
+	assert_string_equal(c.orphans[0].parent, "s");
+	assert_int_equal(c.orphans[0].rows, 1);
+	assert_string_equal(c.orphans[1].parent, "P");
+	assert_int_equal(c.orphans[1].rows, 1);
+	assert_string_equal(c.orphans[2].parent, "gone");
+	assert_int_equal(c.orphans[2].rows, 1);
+	assert_string_equal(c.orphans[3].parent, "p");
+	assert_int_equal(c.orphans[3].rows, 2);
+	database_check_release(&c);
+}
+
+static void foreign_keys_without_a_key_to_meet_are_not_checked(void **state)
+{
+	struct fixture *f = *state;
+	struct database_check c;
+
+	make(f->a,
+	     "CREATE TABLE p(a); CREATE VIEW v AS SELECT a FROM p;"
+	     "CREATE TABLE t(a REFERENCES p(a)); INSERT INTO t VALUES(1);"
+	     "CREATE TABLE u(a REFERENCES v(a)); INSERT INTO u VALUES(1)");
+	c = check_of(f->a);
+	assert_int_equal(c.orphan_count, 0);
+	assert_int_equal(c.unchecked_count, 2);
+	assert_string_equal(c.unchecked[0], "t");
+	assert_string_equal(c.unchecked[1], "u");
+	database_check_release(&c);
+}
+
+static void lower(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	sqlite3_result_int(context, sqlite3_value_bytes(values[0]));
+}
+
+static int reverse(void *payload, int a_size, const void *a, int b_size,
+		   const void *b)
+{
+	(void)payload;
+	return -memcmp(a, b, (size_t)(a_size < b_size ? a_size : b_size));
+}
+
+static void indexes_we_cannot_judge_are_not_judged(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *sql = app_open(f->a);
+	struct database_check c;
+
+	sqlite3_create_function(sql, "app_size", 1,
+				SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, lower,
+				NULL, NULL);
+	sqlite3_create_collation(sql, "app_order", SQLITE_UTF8, NULL, reverse);
+	app_run(sql,
+		"CREATE TABLE t(a, b, g AS (app_size(a)));"
+		"INSERT INTO t VALUES('a', 1), ('b', 2), ('c', 3);"
+		"CREATE INDEX by_size ON t(app_size(a));"
+		"CREATE INDEX by_g ON t(g);"
+		"CREATE INDEX by_order ON t(a COLLATE app_order);"
+		"CREATE TABLE w(k COLLATE app_order PRIMARY KEY) WITHOUT "
+		"ROWID; INSERT INTO w VALUES('a'), ('b'), ('c');"
+		"CREATE TABLE z(a, b); CREATE INDEX sound ON z(a); INSERT INTO "
+		"z VALUES(1, 2); PRAGMA writable_schema=ON; UPDATE "
+		"sqlite_schema SET sql='CREATE INDEX sound ON z(b)' WHERE "
+		"name='sound'");
+	sqlite3_close(sql);
+	c = check_of(f->a);
+	assert_int_equal(c.problem_count, 1);
+	assert_string_equal(c.problems[0], "row 1 missing from index sound");
+	database_check_release(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		fixture_test(a_sound_database_has_no_problems),
+		fixture_test(broken_constraints_are_content_and_hide_nothing),
+		fixture_test(
+			violated_foreign_keys_are_counted_by_table_and_parent),
+		fixture_test(
+			foreign_keys_without_a_key_to_meet_are_not_checked),
+		fixture_test(indexes_we_cannot_judge_are_not_judged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
