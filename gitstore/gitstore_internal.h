@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/buffer.h"
+#include "base/error.h"
 #include "gitstore/gitstore.h"
 
 struct error;
