@@ -205,7 +205,7 @@ done:
 
 static int is_log_wanted(struct gitstore *g, const char *ref)
 {
-	char *value = gitstore_config(g, "core.logallrefupdates");
+	char *value = repository_config(g, "core.logallrefupdates");
 	int wanted;
 
 	if (git_reference_has_log(g->repo, ref) == 1)

@@ -143,6 +143,10 @@ int git_failed(struct error *err, enum error_code code, const char *fmt, ...)
 /** The scratch folder of this run, made on first use; borrowed. */
 const char *gitstore_scratch(struct gitstore *g, struct error *err);
 
+/** A value of git's own configuration, whatever the work tree says; new memory
+ *  or NULL. */
+char *repository_config(struct gitstore *g, const char *key);
+
 /** "1f2e3d4": how people are told of an object. */
 #define SHORT_HEX_SIZE 8
 void object_short(char out[SHORT_HEX_SIZE], const struct object_id *id);

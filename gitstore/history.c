@@ -375,6 +375,28 @@ int branch_not_ours(struct gitstore *g, struct error *err)
 			 g->branch, g->branch);
 }
 
+static int tip_damaged(const struct object_id *tip, const char *ref,
+		       struct error *err)
+{
+	char hex[SHORT_HEX_SIZE];
+
+	object_short(hex, tip);
+	return error_set(err, ERROR_DAMAGE,
+			 "commit %s, where '%s' points, is missing or damaged; "
+			 "'git fsck' tells more",
+			 hex, ref);
+}
+
+/* Does a commit that can be read stand there? */
+static int is_sound(struct gitstore *g, const struct object_id *id)
+{
+	struct raw_commit c;
+	int rc = raw_commit_read(g, id, &c, NULL);
+
+	raw_commit_release(&c);
+	return !rc;
+}
+
 static int set_ref(struct history *h, const char *ref, struct error *err)
 {
 	free(h->ref);
@@ -396,6 +418,8 @@ static int history_of_ref(struct gitstore *g, const char *ref,
 		rc = history_read(g, &tip, HISTORY_BRANCH, out, err);
 		if (rc <= 0)
 			return rc < 0 ? -1 : set_ref(*out, ref, err);
+		if (!is_sound(g, &tip))
+			return tip_damaged(&tip, ref, err);
 	} else {
 		rc = 0;
 	}

@@ -204,28 +204,35 @@ done:
 	return rc;
 }
 
+/* Make <objects>/xx, so that it lasts. */
+static int make_folder(struct gitstore *g, const char *path, struct error *err)
+{
+	if (!mkdir(path, 0777))
+		return file_sync(g->objects, err);
+	if (errno == EEXIST)
+		return 0;
+	return error_errno(err, ERROR_FAILED, "cannot make the folder '%s'",
+			   path);
+}
+
 /* <objects>/xx/yyyy..., its folder made; the caller frees it */
 static char *loose_path(struct gitstore *g, const struct object_id *id,
 			struct error *err)
 {
 	struct buffer path = BUFFER_INIT;
 	char hex[OBJECT_HEX_SIZE];
+	int rc;
 
 	object_hex(hex, id);
 	buffer_printf(&path, "%s/%.2s", g->objects, hex);
-	if (buffer_cstr(&path) && mkdir(path.data, 0777) < 0 &&
-	    errno != EEXIST) {
-		error_errno(err, ERROR_FAILED, "cannot make the folder '%s'",
-			    path.data);
-		buffer_release(&path);
-		return NULL;
-	}
+	rc = buffer_cstr(&path) ? make_folder(g, path.data, err)
+				: error_nomem(err);
 	buffer_printf(&path, "/%s", hex + 2);
-	if (!buffer_cstr(&path)) {
-		error_nomem(err);
+	if (!rc && !buffer_cstr(&path))
+		rc = error_nomem(err);
+	if (rc < 0)
 		buffer_release(&path);
-	}
-	return buffer_detach(&path);
+	return rc < 0 ? NULL : buffer_detach(&path);
 }
 
 static int loose_write(struct gitstore *g, const char *to,

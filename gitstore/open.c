@@ -293,15 +293,22 @@ static char *work_tree_value(struct gitstore *g, const char *key)
 	return out;
 }
 
-char *gitstore_config(struct gitstore *g, const char *key)
+char *repository_config(struct gitstore *g, const char *key)
 {
-	char *out = work_tree_value(g, key);
 	git_config *config = NULL;
+	char *out = NULL;
 
-	if (!out && !git_repository_config(&config, g->repo))
+	if (!git_repository_config(&config, g->repo))
 		out = config_value(config, key);
 	git_config_free(config);
 	return out;
+}
+
+char *gitstore_config(struct gitstore *g, const char *key)
+{
+	char *out = work_tree_value(g, key);
+
+	return out ? out : repository_config(g, key);
 }
 
 /* ---- ids ---- */

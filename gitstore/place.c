@@ -157,7 +157,7 @@ static void placed_release_one(struct placed *p)
 /* Shared repositories (core.sharedRepository) let others read what one wrote */
 static void share(struct gitstore *g, const char *pack, const char *idx)
 {
-	char *shared = gitstore_config(g, "core.sharedrepository");
+	char *shared = repository_config(g, "core.sharedrepository");
 
 	if (shared && *shared && strcmp(shared, "umask") != 0 &&
 	    strcmp(shared, "false") != 0 && strcmp(shared, "0") != 0) {

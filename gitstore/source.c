@@ -244,7 +244,7 @@ static int git_source_read(struct source *source, const char *path,
 
 	if (!folder)
 		return error_nomem(err);
-	rc = go_to(s, folder, err);
+	rc = slash == path ? 1 : go_to(s, folder, err);
 	free(folder);
 	if (rc)
 		return rc;

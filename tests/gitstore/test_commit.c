@@ -394,22 +394,6 @@ static void a_tree_that_is_not_there_is_not_committed(void **state)
 		       "again");
 }
 
-static void a_read_only_repository_is_told_before_work_starts(void **state)
-{
-	struct fixture *f = *state;
-	char want[512];
-
-	if (!geteuid()) /* nothing is read-only for root */
-		skip();
-	assert_int_equal(repo_sh(f->repo, "chmod a-w .git"), 0);
-	snprintf(want, sizeof(want),
-		 "cannot write to the repository '%s': '%s/.git': Permission "
-		 "denied",
-		 f->repo, f->repo);
-	assert_refused(gitstore_check(f->g, "app.db", 0, &f->err), &f->err,
-		       ERROR_FAILED, want);
-}
-
 static void without_a_user_dbstow_signs(void **state)
 {
 	struct fixture *f = *state;
@@ -482,9 +466,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_tree_that_is_not_there_is_not_committed, setup,
 			teardown),
-		cmocka_unit_test_setup_teardown(
-			a_read_only_repository_is_told_before_work_starts,
-			setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_user_dbstow_signs,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -477,6 +477,44 @@ static void a_snapshot_commit_that_is_damaged_is_absent(void **state)
 	history_free(h);
 }
 
+static void a_tip_that_is_missing_is_damage(void **state)
+{
+	struct fixture *f = *state;
+	struct history *h;
+
+	assert_int_equal(
+		repo_sh(f->repo,
+			"echo 1111111111111111111111111111111111111111 "
+			">.git/refs/heads/database-backups"),
+		0);
+	assert_refused(gitstore_history(f->g, 0, &h, NULL, &f->err), &f->err,
+		       ERROR_DAMAGE,
+		       "commit 1111111, where 'refs/heads/database-backups' "
+		       "points, is missing or damaged; 'git fsck' tells more");
+}
+
+static void a_reflog_is_kept_only_where_git_would_keep_one(void **state)
+{
+	struct fixture *f = *state;
+	const char *log = ".git/logs/refs/heads/database-backups";
+
+	assert_int_equal(repo_sh(f->repo, "git config core.logAllRefUpdates "
+					  "false"),
+			 0);
+	reopen(f);
+	add(f, "a\n", 0);
+	assert_int_equal(repo_sh(f->repo, "test -e %s", log), 1);
+	assert_int_equal(repo_sh(f->repo, "git config core.logAllRefUpdates "
+					  "always"),
+			 0);
+	reopen(f);
+	add(f, "b\n", 1);
+	add(f, "c\n", 2);
+	assert_git(f, "1", "wc -l <%s", log);
+	assert_git(f, "database-backups@{0} dbstow: export",
+		   "git log -g --format='%%gd %%gs' database-backups");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +556,11 @@ int main(void)
 			trailers_out_of_place_do_no_harm, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_snapshot_commit_that_is_damaged_is_absent, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(a_tip_that_is_missing_is_damage,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_reflog_is_kept_only_where_git_would_keep_one, setup,
 			teardown),
 	};
 
