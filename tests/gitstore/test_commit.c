@@ -1,6 +1,9 @@
 /*
  * test_commit.c - adding snapshots: what lands in git, equal content, retention
  */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "tests/gitstore/store.h"
 
 static void
@@ -418,6 +421,113 @@ static void a_user_name_cannot_add_header_lines(void **state)
 	assert_git(f, "", FSCK);
 }
 
+static void unchanged_content_can_still_be_pinned(void **state)
+{
+	struct fixture *f = *state;
+	struct gitstore_snapshot s = snapshot_of("ok", T0 + 60);
+	struct gitstore_result r;
+	struct history *h;
+
+	add(f, "one\n", 0);
+	s.pin = 1;
+	s.keep = 5;
+	assert_ok(publish(f->g, "one\n", &s, &f->err), &f->err);
+	assert_ok(gitstore_commit(f->g, &s, &r, &f->err), &f->err);
+	assert_int_equal(r.unchanged, 1);
+	h = read_history(f);
+	assert_int_equal(h->snapshots[0].pinned, 1);
+	assert_int_equal(h->keep, 5);
+	history_free(h);
+}
+
+static int export_many(struct fixture *f, const char *salt, int at)
+{
+	struct gitstore_snapshot s = snapshot_of("ok", T0 + at);
+	struct sink *sink = gitstore_sink(f->g, &f->err);
+	struct tree t = { NULL, 0, 0 };
+	struct gitstore_result r;
+	struct object_id id;
+	char name[32];
+	int i, rc = sink ? 0 : -1;
+
+	for (i = 0; !rc && i < 3000; i++) {
+		char text[64];
+
+		snprintf(name, sizeof(name), "%d.jsonl", i);
+		snprintf(text, sizeof(text), "%s %d\n", salt, i);
+		rc = sink->put(sink, OBJECT_BLOB, name, text, strlen(text), &id,
+			       &f->err);
+		if (!rc)
+			rc = tree_add(&t, name, 0, &id, &f->err);
+	}
+	if (!rc)
+		rc = tree_put(&t, sink, &s.tree, &f->err);
+	tree_release(&t);
+	s.content = s.tree;
+	if (!rc)
+		rc = gitstore_publish(f->g, &f->err);
+	return rc ? rc : gitstore_commit(f->g, &s, &r, &f->err);
+}
+
+/* Files may not grow over a size that is a little bigger each time. */
+static void wherever_the_disk_is_full_the_branch_stays_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	static const rlim_t sizes[] = { 0, 10, 100, 700, 1000, 20000, 80000 };
+	struct rlimit before, limit;
+	struct object_id tip, now;
+	size_t i;
+	int rc;
+
+	signal(SIGXFSZ, SIG_IGN);
+	add(f, "one\n", 0);
+	assert_int_equal(ref_read(f->g, f->g->ref, &tip, &f->err), 0);
+	getrlimit(RLIMIT_FSIZE, &before);
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		reopen(f);
+		limit = before;
+		limit.rlim_cur = sizes[i];
+		setrlimit(RLIMIT_FSIZE, &limit);
+		rc = export_many(f, "x", 1);
+		setrlimit(RLIMIT_FSIZE, &before);
+		assert_int_equal(rc, -1);
+		assert_non_null(strstr(f->err.message, "File too large"));
+		error_clear(&f->err);
+		assert_int_equal(ref_read(f->g, f->g->ref, &now, &f->err), 0);
+		assert_same(&now, &tip);
+		reopen(f);
+		assert_git(f, "", FSCK);
+		assert_git(f, "lock", "ls .git/dbstow");
+		assert_git(f, "2", "ls .git/objects/pack | wc -l");
+	}
+	reopen(f);
+	assert_ok(export_many(f, "x", 1), &f->err);
+	assert_git(f, "", FSCK);
+	assert_git(f, "3000", "git ls-tree database-backups | wc -l");
+}
+
+static void a_reflog_that_cannot_be_written_stops_the_move(void **state)
+{
+	struct fixture *f = *state;
+	struct gitstore_snapshot s = snapshot_of("ok", T0 + 1);
+	struct gitstore_result r;
+
+	assert_int_equal(repo_sh(f->repo, "mkdir -p .git/logs/refs/heads/"
+					  "database-backups/x"),
+			 0);
+	assert_ok(publish(f->g, "two\n", &s, &f->err), &f->err);
+	assert_int_equal(gitstore_commit(f->g, &s, &r, &f->err), -1);
+	assert_int_equal(f->err.code, ERROR_FAILED);
+	assert_non_null(strstr(f->err.message, "cannot write the reflog of "
+					       "'refs/heads/database-"
+					       "backups': "));
+	error_clear(&f->err);
+	reopen(f);
+	assert_git(f, "", "git for-each-ref");
+	assert_git(f, "0", "find .git/objects -type f | wc -l");
+	assert_git(f, "", "find .git -name '*.lock'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +580,14 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_user_name_cannot_add_header_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			unchanged_content_can_still_be_pinned, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			wherever_the_disk_is_full_the_branch_stays_as_it_was,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_reflog_that_cannot_be_written_stops_the_move, setup,
+			teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

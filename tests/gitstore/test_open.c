@@ -111,6 +111,23 @@ static void a_linked_work_tree_shares_branch_and_lock(void **state)
 	free(linked);
 }
 
+static void the_head_of_a_bare_repository_is_no_work_tree_s(void **state)
+{
+	struct fixture *f = *state;
+	char *linked = path_join(f->folder, "linked");
+
+	assert_int_equal(
+		repo_sh(f->repo,
+			"git commit -q --allow-empty -m x && git clone -q "
+			"--bare . ../b && cd ../b && git worktree add -q "
+			"../linked -b side && git symbolic-ref HEAD "
+			"refs/heads/database-backups"),
+		0);
+	open_at(f, linked, NULL);
+	add(f, "one\n", 0);
+	free(linked);
+}
+
 static void a_submodule_keeps_its_own(void **state)
 {
 	struct fixture *f = *state;
@@ -340,6 +357,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(
 			a_linked_work_tree_shares_branch_and_lock, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			the_head_of_a_bare_repository_is_no_work_tree_s, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(a_submodule_keeps_its_own,
 						setup, teardown),
