@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "database/sqlite_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 enum token_kind {

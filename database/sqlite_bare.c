@@ -17,11 +17,16 @@
  *
  * A virtual generated column takes no place in a record and is left out.  A
  * stored one does, and its value depends on the types it is computed from: then
- * all generated columns and the types stay.
+ * all generated columns and the types stay.  Where a type would change a value
+ * all the same, that needs a stand-in: no types, and the generated columns
+ * computed from the values as they are.
  */
 #include "base/error.h"
 #include "database/sqlite_internal.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 const struct bare_table *bare_find(const struct database *db, const char *table)
@@ -160,7 +165,7 @@ static int read_indexes(struct database *db, struct bare_table *b, sqlite3 *sql,
 			rc = -1;
 			break;
 		}
-		b->typed |= generated;
+		b->computed |= generated;
 	}
 	sqlite3_finalize(st);
 	return rc;
@@ -213,7 +218,7 @@ static int add_columns(sqlite3 *sql, sqlite3_str *text,
 	for (i = 0; i < t->column_count; i++) {
 		const struct column *c = &t->columns[i];
 
-		if (c->generated && !b->typed)
+		if (c->generated && !b->computed)
 			continue;
 		sqlite3_str_appendf(text, "%s\"%w\"", comma, c->name);
 		comma = ", ";
@@ -252,6 +257,18 @@ static int bare_text(sqlite3 *sql, const struct bare_table *b,
 	return rc;
 }
 
+static int tell_computed_untyped(struct database *db,
+				 const struct bare_table *b, struct error *err)
+{
+	char what[512];
+
+	snprintf(what, sizeof(what),
+		 "the generated columns of table '%.200s' were computed "
+		 "without its types",
+		 b->table->name);
+	return names_add(&db->violated, what) < 0 ? error_nomem(err) : 0;
+}
+
 /* Find out from the true table, made in memory, what the bare one must be. */
 static int plan(struct database *db, struct bare_table *b, char **text,
 		struct error *err)
@@ -270,8 +287,13 @@ static int plan(struct database *db, struct bare_table *b, char **text,
 	    table_tree_read(sql, b->table->name, &tree, err) < 0)
 		goto done;
 	for (i = 0; i < made.column_count; i++)
-		b->typed |= made.columns[i].generated == 2;
+		b->computed |= made.columns[i].generated == 2;
 	if (read_indexes(db, b, sql, &tree, err) < 0)
+		goto done;
+	/* with stand-ins the rows go first, and what is computed second */
+	b->typed = b->computed && !db->stand_ins;
+	if (b->computed && db->stand_ins &&
+	    tell_computed_untyped(db, b, err) < 0)
 		goto done;
 	rc = bare_text(sql, b, &tree, text, err);
 done:

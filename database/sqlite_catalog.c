@@ -9,6 +9,8 @@
 #include "snapshot/name.h"
 #include "snapshot/text.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 void table_tree_release(struct table_tree *t)

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "database/sqlite_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #define PROBLEMS_MAX 100

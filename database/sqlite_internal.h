@@ -39,7 +39,7 @@ struct database {
 	struct names collations; /* stood in for */
 	struct names functions;
 	struct names left_out; /* indexes that were not built, in words */
-	struct names violated; /* rows that are not unique, in words */
+	struct names violated; /* what else is not as declared, in words */
 	char *missing;         /* collation that was asked for in vain */
 	struct buffer told;    /* text of database_stand_ins() */
 
@@ -99,7 +99,8 @@ int sql_file_size(sqlite3 *sql, uint64_t *size, uint64_t *pages,
 
 /* ---- stand_ins.c ---- */
 
-/** No function that could do harm may run from the text of a schema. */
+/** No function that could do harm may run from the text of a schema.
+ *  @return 0, or -1 when memory ran out */
 int distrust_schema(sqlite3 *sql);
 
 /** sqlite3_collation_needed() callback; `payload` is the database. */
@@ -182,7 +183,8 @@ struct autoindex {
 struct bare_table {
 	const struct table *table;
 	const struct entry *entry;
-	int typed; /* columns keep their affinity */
+	int computed; /* a stored generated column needs its expression */
+	int typed;    /* and so the columns keep their affinity */
 	struct autoindex *indexes;
 	size_t index_count;
 };

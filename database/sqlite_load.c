@@ -11,6 +11,9 @@
 #include "snapshot/text.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct loader {
 	struct database *db;
@@ -307,7 +310,7 @@ static int check_row(struct loader *l, const struct value *values,
 		if (!becomes)
 			continue;
 		error_set(
-			err, ERROR_FAILED,
+			err, l->bare ? ERROR_STANDIN : ERROR_FAILED,
 			"table '%.200s' would turn a value of column '%.200s' "
 			"into %s%s",
 			l->table->name, value_column(l, i)->name, becomes,

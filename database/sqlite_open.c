@@ -19,6 +19,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define BUSY_TIMEOUT_MS 30000
@@ -281,9 +284,9 @@ int connection_harden(struct database *db, sqlite3 *sql)
 		return -1;
 	/* before the first statement: once SQLite has missed a collation it
 	 * does without that index, and a WITHOUT ROWID table can't be read */
-	return sqlite3_collation_needed(sql, db, collation_needed) == SQLITE_OK
-		       ? 0
-		       : -1;
+	if (sqlite3_collation_needed(sql, db, collation_needed) != SQLITE_OK)
+		return -1;
+	return distrust_schema(sql);
 }
 
 static int connect_file(struct database *db, const char *path,

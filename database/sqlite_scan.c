@@ -9,6 +9,8 @@
 #include "database/sqlite_internal.h"
 #include "snapshot/text.h"
 
+#include <stdlib.h>
+
 struct scan {
 	struct database *db;
 	const struct table *table;

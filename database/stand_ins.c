@@ -8,6 +8,9 @@
 #include "base/error.h"
 #include "database/sqlite_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* No schema's statement wants more functions. */
 #define STAND_INS_MAX 200
 
@@ -77,6 +80,10 @@ void collation_needed(void *payload, sqlite3 *sql, int encoding,
 {
 	struct database *db = payload;
 
+	/* In a UTF-16 database SQLite asks even for its own, before it falls
+	 * back on their UTF-8 form. */
+	if (collation_is_built_in(name))
+		return;
 	if (!db->stand_ins) {
 		free(db->missing);
 		db->missing = strdup(name);
@@ -122,15 +129,18 @@ static int find_unsafe(sqlite3 *sql, struct names *out, int *json)
 }
 
 /* Replace a function, whatever its number of arguments, by one that a schema
- * may not use. */
+ * may not use.  A CHECK may use any function that is not deterministic (SQLite
+ * does not look), so this one claims to be. */
 static int take_away(sqlite3 *sql, const char *name)
 {
+	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC |
+			  SQLITE_DIRECTONLY;
 	int count;
 
 	for (count = -1; count <= 3; count++)
-		if (sqlite3_create_function_v2(
-			    sql, name, count, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-			    NULL, return_null, NULL, NULL, NULL) != SQLITE_OK)
+		if (sqlite3_create_function_v2(sql, name, count, flags, NULL,
+					       return_null, NULL, NULL,
+					       NULL) != SQLITE_OK)
 			return -1;
 	return 0;
 }
@@ -142,10 +152,10 @@ int distrust_schema(sqlite3 *sql)
 	size_t i;
 
 	rc = find_unsafe(sql, &unsafe, &json);
-	/* Where JSON is taken for unsafe, the schema has to be trusted and the
-	 * other unsafe functions are taken away instead. */
+	/* where JSON is taken for unsafe, the schema has to be trusted: there
+	 * only what is taken away is out of reach */
 	sqlite3_db_config(sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, json, NULL);
-	for (i = 0; rc == 0 && json && i < unsafe.count; i++)
+	for (i = 0; rc == 0 && i < unsafe.count; i++)
 		rc = take_away(sql, unsafe.items[i]);
 	names_release(&unsafe);
 	return rc;

@@ -56,8 +56,8 @@ static void generated_columns_come_back(void **state)
 	assert_comes_back(
 		state,
 		"CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE,"
-		" v AS (a || ')') VIRTUAL, b INT, s INT GENERATED ALWAYS AS "
-		"((b * 2)) STORED, w TEXT AS (v || s), UNIQUE(v), UNIQUE(s));"
+		" v AS (a || ')') VIRTUAL, n NUMERIC, r REAL, x CLOB, b INT, s "
+		"INT GENERATED ALWAYS AS ((b * 2)) STORED, w TEXT AS (v || s), UNIQUE(v), UNIQUE(s));"
 		"INSERT INTO t(id, a, b) VALUES(1, 'x', 2), (5, 'y', NULL);"
 		"CREATE INDEX i ON t(w);"
 		"CREATE TABLE u(a, v AS (a + 1), b, PRIMARY KEY(b))"

@@ -6,7 +6,7 @@
 static struct database_check check_of(const char *path)
 {
 	struct error err = ERROR_INIT;
-	struct database_check out;
+	struct database_check out = { 0 };
 	struct database *db;
 
 	if (database_open(&db, path, NULL, &err) < 0 ||

@@ -242,6 +242,23 @@ static void an_index_can_only_be_made_from_its_text(void **state)
 		       "prohibited in index expressions");
 }
 
+static void functions_that_could_do_harm_may_not_stand_in_a_schema(void **state)
+{
+	struct fixture *f = *state;
+	char want[700];
+
+	assert_refused(state, "CREATE TABLE t(a)", "t",
+		       "CREATE TABLE t(a CHECK(rtreecheck(a)))",
+		       "cannot create table 't': unsafe use of rtreecheck()");
+	unlink(f->a);
+	make(f->a, "CREATE TABLE t(a CHECK(rtreecheck(a)))");
+	snprintf(want, sizeof(want),
+		 "cannot read database '%s': malformed database schema (t) - "
+		 "unsafe use of rtreecheck()",
+		 f->a);
+	assert_no_open(f->a, NULL, ERROR_DAMAGE, want);
+}
+
 static void rows_of_the_schema_are_read_as_sqlite_will(void **state)
 {
 	static const char made[] =
@@ -340,6 +357,64 @@ static void values_that_cannot_be_are_refused(void **state)
 	reader_close(&r);
 }
 
+static void what_else_a_text_makes_is_found(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct reader r;
+
+	/* IF NOT EXISTS makes nothing when the name is taken */
+	make(f->a, "CREATE TABLE t(a)");
+	r = reader_open(f->a);
+	free(r.catalog->entries[0].sql);
+	r.catalog->entries[0].sql = strdup("CREATE TABLE IF NOT EXISTS t(a)");
+	r.catalog->entries[0].sql_size =
+		strlen("CREATE TABLE IF NOT EXISTS t(a)");
+	{
+		struct database *db;
+		struct table *t = find(&r, "t");
+
+		assert_int_equal(
+			database_create(&db, f->b, r.catalog, NULL, &err), 0);
+		assert_int_equal(database_create_table(db, t, 0, &err), 0);
+		assert_int_equal(database_create_table(db, t, 0, &err), -1);
+		assert_string_equal(err.message,
+				    "the schema's text of 't' made nothing");
+		database_close(db);
+	}
+	unlink(f->b);
+	/* a view twice: SQLite would not open that */
+	reader_close(&r);
+	unlink(f->a);
+	make(f->a, "CREATE VIEW v AS SELECT 1; CREATE VIEW w AS SELECT 1");
+	r = reader_open(f->a);
+	memcpy(r.catalog->entries[1].name, "v", 1);
+	memcpy(r.catalog->entries[1].table, "v", 1);
+	memcpy(strchr(r.catalog->entries[1].sql, 'w'), "v", 1);
+	error_clear(&err);
+	assert_int_equal(build(&r, f->b, 0, 0, NULL, &err), -1);
+	assert_string_equal(err.message,
+			    "the schema would make a database that does not "
+			    "open: malformed database schema (v) - view v "
+			    "already exists");
+	reader_close(&r);
+}
+
+static void odd_layouts_become_sqlites_own(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r;
+
+	make(f->a, "CREATE TABLE t(a)");
+	r = reader_open(f->a);
+	r.catalog->page_size = 4095;
+	r.catalog->auto_vacuum = 9;
+	build_well(&r, f->b);
+	assert_sql(f->b, "PRAGMA page_size", "4096");
+	assert_sql(f->b, "PRAGMA auto_vacuum", "0");
+	reader_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,8 +424,12 @@ int main(void)
 		cmocka_unit_test(expressions_of_generated_columns_are_found),
 		fixture_test(a_table_can_only_be_made_from_its_text),
 		fixture_test(an_index_can_only_be_made_from_its_text),
+		fixture_test(
+			functions_that_could_do_harm_may_not_stand_in_a_schema),
 		fixture_test(rows_of_the_schema_are_read_as_sqlite_will),
 		fixture_test(nothing_runs_while_a_database_is_built),
+		fixture_test(what_else_a_text_makes_is_found),
+		fixture_test(odd_layouts_become_sqlites_own),
 		fixture_test(a_table_without_text_is_refused),
 		fixture_test(values_that_cannot_be_are_refused),
 	};

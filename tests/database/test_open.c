@@ -3,6 +3,8 @@
  */
 #include "tests/database/fixture.h"
 
+#include "database/sqlite_copy.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -426,6 +428,99 @@ static void a_file_that_may_not_be_read_is_told(void **state)
 	assert_int_equal(chmod(f->folder, 0700), 0);
 }
 
+static void a_copy_takes_the_journals_along(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	char *folder, *copied, side[600];
+	struct reader r;
+
+	make_wal(f->a);
+	assert_int_equal(
+		copy_aside(&folder, &copied, "a.db", f->a, f->folder, &err), 0);
+	assert_int_equal(count_names(folder), 2);
+	snprintf(side, sizeof(side), "%s-wal", f->a);
+	assert_true(file_exists(side));
+	r = reader_open(copied);
+	assert_rows(&r, "t", "1: 1 'in the file';2: 2 'only in the wal';");
+	reader_close(&r);
+	scratch_remove(folder);
+	free(folder);
+	free(copied);
+}
+
+static void a_copy_needs_a_file_and_a_folder(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	char *folder, *copied, want[700], nowhere[600];
+
+	snprintf(nowhere, sizeof(nowhere), "%s/nowhere", f->folder);
+	make(f->a, "CREATE TABLE t(x)");
+	assert_int_equal(
+		copy_aside(&folder, &copied, "a.db", f->a, nowhere, &err), -1);
+	assert_non_null(strstr(err.message, "/nowhere'"));
+	assert_null(folder);
+	error_clear(&err);
+	/* what is there can't be read as a file */
+	snprintf(nowhere, sizeof(nowhere), "%s/a.db/b.db", f->folder);
+	assert_int_equal(
+		copy_aside(&folder, &copied, "b.db", nowhere, NULL, &err), -1);
+	snprintf(want, sizeof(want),
+		 "cannot read '%s-journal': Not a directory", nowhere);
+	assert_string_equal(err.message, want);
+	error_clear(&err);
+	assert_int_equal(copy_aside(&folder, &copied, "folder", f->folder,
+				    f->folder, &err),
+			 -1);
+	snprintf(want, sizeof(want), "cannot read '%s': Is a directory",
+		 f->folder);
+	assert_string_equal(err.message, want);
+	assert_null(copied);
+	scratch_remove(folder);
+	free(folder);
+}
+
+/* Somebody touches the file all the time. */
+static void a_file_that_changes_is_not_copied(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	char *folder, *copied;
+	int status, ends[2];
+	char c;
+	pid_t pid;
+
+	make(f->a, "CREATE TABLE t(x); INSERT INTO t "
+		   "VALUES(zeroblob(30000000))");
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (!pid) {
+		struct timespec times[2] = { { 1, 0 }, { 1, 0 } };
+
+		for (;; times[1].tv_nsec++) {
+			utimensat(AT_FDCWD, f->a, times, 0);
+			if (times[1].tv_nsec == 2)
+				status = (int)write(ends[1], "x", 1);
+		}
+	}
+	assert_true(pid > 0);
+	assert_int_equal(read(ends[0], &c, 1), 1);
+	assert_int_equal(
+		copy_aside(&folder, &copied, "a.db", f->a, f->folder, &err),
+		-1);
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	close(ends[0]);
+	close(ends[1]);
+	assert_string_equal(err.message,
+			    "'a.db' can't be opened in place and changes while "
+			    "it is copied; stop the program that writes to it, "
+			    "or make its folder writable");
+	scratch_remove(folder);
+	free(folder);
+}
+
 /* ---- while others write ---- */
 
 /* Move money between two accounts until killed; tell of each commit. */
@@ -569,6 +664,9 @@ int main(void)
 		fixture_test(
 			a_hot_journal_in_a_closed_folder_is_rolled_back_aside),
 		fixture_test(a_file_that_may_not_be_read_is_told),
+		fixture_test(a_copy_takes_the_journals_along),
+		fixture_test(a_copy_needs_a_file_and_a_folder),
+		fixture_test(a_file_that_changes_is_not_copied),
 		fixture_test(beside_a_writer_in_wal_mode_one_state_is_read),
 		fixture_test(
 			beside_a_writer_in_rollback_mode_one_state_is_read),
