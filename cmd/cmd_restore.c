@@ -128,8 +128,8 @@ static void note_state(struct run *r)
 {
 	static const char *const words[] = {
 		[TARGET_ABSENT] = "is new",
-		[TARGET_SIDE_FILES] = "is not there, but its -wal, -journal or "
-				      "-shm are",
+		[TARGET_SIDE_FILES] =
+			("is not there, but its -wal, -journal or -shm are"),
 		[TARGET_DATABASE] = "is a database",
 		[TARGET_EMPTY] = "is a zero-byte file",
 		[TARGET_DAMAGED] = "is no sound database",

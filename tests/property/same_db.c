@@ -101,10 +101,11 @@ static int is_sound(struct pair *p)
 	int unsound = 0;
 
 	if (sqlite3_prepare_v2(p->db[0], sql, -1, &st, NULL) == SQLITE_OK)
-		unsound = sqlite3_step(st) == SQLITE_ROW;
+		unsound = sqlite3_step(st) != SQLITE_DONE;
 	sqlite3_finalize(st);
 	return unsound ||
-	       same_rows(p, "integrity_check", "PRAGMA integrity_check");
+	       same_rows(p, "integrity_check",
+			 "SELECT * FROM pragma_integrity_check ORDER BY 1");
 }
 
 static int same_settings(struct pair *p)
@@ -185,4 +186,25 @@ int same_db(const char *a, const char *b, char *why, size_t why_size)
 	sqlite3_close(p.db[0]);
 	sqlite3_close(p.db[1]);
 	return same;
+}
+
+int is_malformed(const char *path)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
+	int rc;
+
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) !=
+	    SQLITE_OK)
+		abort();
+	rc = sqlite3_prepare_v2(db,
+				"SELECT * FROM pragma_integrity_check WHERE "
+				"integrity_check LIKE '%*** in database%' OR "
+				"integrity_check LIKE 'Page %'",
+				-1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return rc != SQLITE_DONE;
 }
