@@ -101,14 +101,13 @@ static int missing_here(struct gitstore *g, const struct object_id *id,
 static int check_complete(struct gitstore *g, const struct history *h,
 			  const struct new_commit *made, struct error *err)
 {
-	git_oid oid;
 	size_t i;
 
 	for (i = 0; i < h->count; i++) {
 		if (made && object_same(&made->id, &h->snapshots[i].id))
 			continue;
-		object_to_oid(&oid, &h->snapshots[i].id);
-		if (h->snapshots[i].absent || !git_odb_exists(g->odb, &oid))
+		if (h->snapshots[i].absent ||
+		    !object_exists(g, &h->snapshots[i].id))
 			return missing_here(g, &h->snapshots[i].id, err);
 	}
 	return 0;

@@ -193,6 +193,9 @@ int commit_write_loose(struct gitstore *g, const struct new_commit *c,
 void object_hash(struct hasher *h, const char *type, const void *data,
 		 size_t size, struct object_id *id);
 
+/** Is the object there, as of now? */
+int object_exists(struct gitstore *g, const struct object_id *id);
+
 /** Call `each` for every entry of a raw tree.  @return 0, 1: the tree is
  *  malformed, or what `each` returned when that is not 0 */
 int tree_each(const void *data, size_t size,
@@ -312,6 +315,9 @@ void intent_remove(struct gitstore *g);
 
 /** Refuse to go on while objects were put and not published. */
 int check_published(struct gitstore *g, struct error *err);
+
+/** See the object store as it is now, what was removed too. */
+int store_look_again(struct gitstore *g, struct error *err);
 
 /** Forget a pack that was not placed, and what else one run knows. */
 void publish_forget(struct gitstore *g);

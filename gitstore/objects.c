@@ -22,22 +22,44 @@
 #define COMMIT_MAX ((size_t)16 << 20)
 #define TREE_MAX   ((size_t)64 << 20)
 
+static int read_once(git_odb_object **out, struct gitstore *g,
+		     const git_oid *oid, git_object_t type, size_t limit)
+{
+	git_object_t is;
+	size_t size;
+
+	*out = NULL;
+	if (git_odb_read_header(&size, &is, g->odb, oid) < 0 || is != type ||
+	    size > limit)
+		return 1;
+	return git_odb_read(out, g->odb, oid) < 0;
+}
+
 /* Read an object of a type and a size that we expect.
  * @return 0; 1: missing, damaged or something else */
 static int read_object(git_odb_object **out, struct gitstore *g,
 		       const struct object_id *id, git_object_t type,
 		       size_t limit)
 {
-	git_object_t is;
 	git_oid oid;
-	size_t size;
 
-	*out = NULL;
 	object_to_oid(&oid, id);
-	if (git_odb_read_header(&size, &is, g->odb, &oid) < 0 || is != type ||
-	    size > limit)
+	if (!read_once(out, g, &oid, type, limit))
+		return 0;
+	/* a gc may have put it into another pack this moment */
+	if (store_look_again(g, NULL) < 0)
 		return 1;
-	return git_odb_read(out, g->odb, &oid) < 0;
+	return read_once(out, g, &oid, type, limit);
+}
+
+int object_exists(struct gitstore *g, const struct object_id *id)
+{
+	git_oid oid;
+
+	object_to_oid(&oid, id);
+	if (git_odb_exists_ext(g->odb, &oid, GIT_ODB_LOOKUP_NO_REFRESH))
+		return 1;
+	return !store_look_again(g, NULL) && git_odb_exists(g->odb, &oid);
 }
 
 /* "NAME <hex>\n" at *p: take the id and step over the line; 1, else 0 */
@@ -416,7 +438,8 @@ static int walk_entry(void *payload, unsigned int mode, const char *name,
 	object_to_oid(&oid, id);
 	/* A partial clone or a damaged store may lack it: then it is stored
 	 * again. */
-	if (git_odb_exists_ext(w->g->odb, &oid, GIT_ODB_LOOKUP_NO_REFRESH))
+	if (git_odb_exists_ext(w->g->odb, &oid, GIT_ODB_LOOKUP_NO_REFRESH) ||
+	    (w->strict && object_exists(w->g, id)))
 		return id_set_add(w->there, id, err) < 0 ? -1 : 0;
 	return w->strict ? object_missing(id, err) : 0;
 }
@@ -486,7 +509,8 @@ int tree_complete(struct gitstore *g, const struct object_id *tree,
 	struct tree_walk w = { .g = g, .there = &there, .strict = 1 };
 	int rc;
 
-	git_odb_refresh(g->odb);
+	if (store_look_again(g, err) < 0)
+		return -1;
 	rc = walk_push(&w, tree, err);
 	if (walk_trees(&w, err) < 0)
 		rc = -1;

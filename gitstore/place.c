@@ -266,6 +266,7 @@ static int place_with_pack(struct gitstore *g,
 	/* It can't be added to a second time, whatever came of it. */
 	pack_writer_free(w);
 	g->pack = NULL;
+	g->published = 0;
 	return rc;
 }
 
@@ -304,22 +305,21 @@ static int is_gc_running(struct gitstore *g)
 static int check_placed(struct gitstore *g, const struct move *m,
 			struct error *err)
 {
-	git_odb_object *object = NULL;
-	git_odb *odb = NULL;
-	git_oid oid;
-	int rc;
+	struct raw_commit c;
+	char hex[SHORT_HEX_SIZE];
+	int rc = store_look_again(g, err);
 
-	object_to_oid(&oid, &m->id);
-	rc = git_repository_odb(&odb, g->repo);
-	if (!rc)
-		rc = git_odb_refresh(odb);
-	if (!rc)
-		rc = git_odb_read(&object, odb, &oid);
 	if (rc < 0)
-		git_failed(err, ERROR_FAILED, "cannot read back a new commit");
-	git_odb_object_free(object);
-	git_odb_free(odb);
-	return rc < 0 ? -1 : 0;
+		return -1;
+	rc = raw_commit_read(g, &m->id, &c, err);
+	raw_commit_release(&c);
+	if (rc <= 0)
+		return rc;
+	object_short(hex, &m->id);
+	return error_set(err, ERROR_DAMAGE,
+			 "commit %s was stored in the repository '%s' and "
+			 "cannot be read back",
+			 hex, g->where);
 }
 
 /*

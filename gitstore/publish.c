@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -16,6 +17,8 @@
 
 /* A snapshot and an index commit follow. */
 #define COMMITS 2
+
+#define OPEN_TRIES 10
 
 static int begin_pack(struct gitstore *g, struct error *err)
 {
@@ -86,26 +89,51 @@ static int is_alone(struct gitstore *g)
 	return 1;
 }
 
-/* Read from the repository's object store and our pack from now on. */
-static int read_pack_too(struct gitstore *g, struct error *err)
+static int add_pack(struct gitstore *g, git_odb *odb)
 {
 	git_odb_backend *pack = NULL;
+
+	if (git_odb_backend_one_pack(&pack, pack_writer_idx(g->pack)) < 0)
+		return -1;
+	if (!git_odb_add_backend(odb, pack, 0))
+		return 0;
+	pack->free(pack);
+	return -1;
+}
+
+static git_odb *open_store(struct gitstore *g)
+{
 	git_odb *odb = NULL;
 
 	if (git_odb_open(&odb, g->objects) < 0 ||
-	    git_odb_backend_one_pack(&pack, pack_writer_idx(g->pack)) < 0)
-		goto failed;
-	if (git_odb_add_backend(odb, pack, 0) < 0) {
-		pack->free(pack);
-		goto failed;
+	    (g->published && add_pack(g, odb) < 0)) {
+		git_odb_free(odb);
+		return NULL;
 	}
+	return odb;
+}
+
+/*
+ * A new view of the object store: one that is open goes on showing packs that
+ * somebody removed.  With our pack, once that can be read.  While a gc swaps
+ * packs, libgit2 may list one and then not find it.
+ */
+int store_look_again(struct gitstore *g, struct error *err)
+{
+	const struct timespec pause = { 0, 20 * 1000000L };
+	git_odb *odb = open_store(g);
+	int attempt;
+
+	for (attempt = 1; attempt < OPEN_TRIES && !odb; attempt++) {
+		nanosleep(&pause, NULL);
+		odb = open_store(g);
+	}
+	if (!odb)
+		return git_failed(err, ERROR_FAILED,
+				  "cannot read the repository '%s'", g->where);
 	git_odb_free(g->odb);
 	g->odb = odb;
 	return 0;
-failed:
-	git_odb_free(odb);
-	return git_failed(err, ERROR_FAILED, "cannot read back '%s'",
-			  pack_writer_pack(g->pack));
 }
 
 int gitstore_publish(struct gitstore *g, struct error *err)
@@ -113,11 +141,10 @@ int gitstore_publish(struct gitstore *g, struct error *err)
 	if (!g->pack || g->published)
 		return 0; /* everything was there */
 	g->alone = is_alone(g);
-	if (pack_writer_readable(g->pack, COMMITS, err) < 0 ||
-	    read_pack_too(g, err) < 0)
+	if (pack_writer_readable(g->pack, COMMITS, err) < 0)
 		return -1;
 	g->published = 1;
-	return 0;
+	return store_look_again(g, err);
 }
 
 int check_published(struct gitstore *g, struct error *err)

@@ -44,36 +44,47 @@ static int damaged(const struct git_source *s, const char *path,
 
 /* ---- objects ---- */
 
+static int read_once(git_odb_object **out, const struct git_source *s,
+		     const git_oid *oid, git_object_t type, size_t limit,
+		     size_t *size, git_object_t *is)
+{
+	int rc = git_odb_read_header(size, is, s->g->odb, oid);
+
+	if (!rc && *is == type && *size <= limit)
+		rc = git_odb_read(out, s->g->odb, oid);
+	return rc;
+}
+
 /* @return 0, -1; the object has that type and at most `limit` bytes */
 static int read_object(git_odb_object **out, const struct git_source *s,
 		       const char *path, const struct object_id *id,
 		       git_object_t type, size_t limit, struct error *err)
 {
-	git_object_t is;
+	git_object_t is = type;
 	git_oid oid;
-	size_t size;
+	size_t size = 0;
 	int rc;
 
 	*out = NULL;
 	object_to_oid(&oid, id);
-	rc = git_odb_read_header(&size, &is, s->g->odb, &oid);
-	if (!rc && is != type)
-		return damaged(s, path,
-			       "is damaged: its object is of another "
-			       "type",
-			       err);
-	if (!rc && size > limit)
-		return error_set(err, ERROR_DAMAGE,
-				 "'%s' of %s has %zu bytes, more than a "
-				 "snapshot's file may have",
-				 path, s->label, size);
-	if (!rc)
-		rc = git_odb_read(out, s->g->odb, &oid);
+	rc = read_once(out, s, &oid, type, limit, &size, &is);
+	/* a gc may have put it into another pack this moment */
+	if (rc < 0 && !store_look_again(s->g, NULL))
+		rc = read_once(out, s, &oid, type, limit, &size, &is);
 	if (rc == GIT_ENOTFOUND)
 		return damaged(s, path, "is missing in the repository", err);
 	if (rc < 0)
 		return git_failed(err, ERROR_DAMAGE, "'%s' of %s is damaged",
 				  path, s->label);
+	if (is != type)
+		return damaged(s, path,
+			       "is damaged: its object is of another type",
+			       err);
+	if (size > limit)
+		return error_set(err, ERROR_DAMAGE,
+				 "'%s' of %s has %zu bytes, more than a "
+				 "snapshot's file may have",
+				 path, s->label, size);
 	return 0;
 }
 

@@ -250,8 +250,6 @@ static void objects_that_a_gc_took_meanwhile_are_missed(void **state)
 	assert_int_equal(repo_sh(f->repo, "git branch -qD database-backups && "
 					  "git gc -q --prune=now"),
 			 0);
-	/* as if our pack's files were not open any more */
-	reopen(f);
 	assert_int_equal(gitstore_commit(f->g, &s, &r, &f->err), -1);
 	assert_int_equal(f->err.code, ERROR_CONFLICT);
 	assert_non_null(strstr(f->err.message,
