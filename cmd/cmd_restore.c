@@ -276,6 +276,31 @@ static int replace(struct run *r, struct error *err)
 	return rc;
 }
 
+static int move_aside_and_install(struct run *r, struct error *err)
+{
+	if (restore_move_aside(r->real, &r->moved, err) < 0)
+		return -1;
+	cmd_note(r->cmd, "moved what was there to '%s'", r->moved);
+	return restore_install(r->built, r->real, err);
+}
+
+/** A database whose schema can be read may still be damaged further in: then
+ *  it is kept as files, all of them together. */
+static int keep_and_replace(struct run *r, struct error *err)
+{
+	struct error kept = ERROR_INIT;
+
+	if (safety_keep(r->cmd, r->real, &r->undo, &kept) == 0)
+		return replace(r, err);
+	if (kept.code != ERROR_DAMAGE)
+		return error_set(err, kept.code, "%s", kept.message);
+	cmd_note(r->cmd,
+		 "note: the old content cannot be kept as a snapshot: "
+		 "%s",
+		 kept.message);
+	return move_aside_and_install(r, err);
+}
+
 static int put_in_place(struct run *r, struct error *err)
 {
 	switch (r->state) {
@@ -284,16 +309,11 @@ static int put_in_place(struct run *r, struct error *err)
 	case TARGET_SIDE_FILES:
 	case TARGET_EMPTY:
 	case TARGET_DAMAGED:
-		if (restore_move_aside(r->real, &r->moved, err) < 0)
-			return -1;
-		cmd_note(r->cmd, "moved what was there to '%s'", r->moved);
-		return restore_install(r->built, r->real, err);
+		return move_aside_and_install(r, err);
 	case TARGET_DATABASE:
 		break;
 	}
-	if (safety_keep(r->cmd, r->real, &r->undo, err) < 0)
-		return -1;
-	return replace(r, err);
+	return keep_and_replace(r, err);
 }
 
 static int replay(struct run *r, struct error *err)

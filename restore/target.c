@@ -154,10 +154,28 @@ static int damaged(enum restore_target *out, char **why, const char *text,
 	return *why ? 0 : error_nomem(err);
 }
 
-/* @return 1 when the file begins as a database does, 0 when not, -1 */
-static int has_magic(const char *path, struct error *err)
+/* SQLite's file format, section 1.3: page size, format versions, fractions. */
+static int is_header(const unsigned char *head)
 {
-	char head[sizeof MAGIC];
+	unsigned int page_size = (unsigned int)head[16] << 8 | head[17];
+
+	return !memcmp(head, MAGIC, sizeof MAGIC) &&
+	       (page_size == 1 ||
+		(page_size >= 512 && !(page_size & (page_size - 1)))) &&
+	       head[18] >= 1 && head[18] <= 2 && head[19] >= 1 &&
+	       head[19] <= 2 && head[21] == 64 && head[22] == 32 &&
+	       head[23] == 32;
+}
+
+/*
+ * @return 1 when the file begins as a database does, 0 when not, -1
+ *
+ * Looked at before SQLite opens it: that would remove a journal that it cannot
+ * make sense of, and what is damaged must be kept whole.
+ */
+static int has_header(const char *path, struct error *err)
+{
+	unsigned char head[24];
 	ssize_t got;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -169,7 +187,7 @@ static int has_magic(const char *path, struct error *err)
 	close(fd);
 	if (got < 0)
 		return -1;
-	return got == (ssize_t)sizeof head && !memcmp(head, MAGIC, sizeof head);
+	return got == (ssize_t)sizeof head && is_header(head);
 }
 
 /*
@@ -229,7 +247,7 @@ static int classify(const char *path, enum restore_target *out, char **why,
 		*out = TARGET_EMPTY;
 		return 0;
 	}
-	rc = has_magic(path, err);
+	rc = has_header(path, err);
 	if (rc < 0)
 		return -1;
 	if (!rc)

@@ -235,7 +235,8 @@ for root, _, files in os.walk("evil/.git/objects/pack"):
             full = os.path.join(root, name)
             os.chmod(full, 0o644)
             data = bytearray(read(full))
-            data[len(data) // 2] ^= 0xFF
+            for at in range(12, len(data), 40):
+                data[at] ^= 0xFF
             write(full, bytes(data))
 r = run(DBSTOW, "restore", "--repo", "evil", "--to", "out.db")
 check(r.status in (1, 3) and not os.path.exists("out.db"), "damaged pack: %d %s" % (r.status, r.err))

@@ -95,6 +95,17 @@ check(content_of("live.db") == ["good"], "not restored")
 for n in moved:
     os.remove(n)
 
+# damage further in than the schema: kept as files, too
+sql("live.db", "CREATE TABLE u(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<3000) INSERT INTO u SELECT hex(i) FROM n")
+page = bytearray(open("live.db", "rb").read())
+page[4096 * 5:4096 * 6] = b"\xaa" * 4096
+open("live.db", "wb").write(page)
+dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes")
+moved = [n for n in os.listdir(".") if n.startswith("live.db.pre-restore-")]
+check(len(moved) == 1 and open(moved[0], "rb").read() == bytes(page), "not kept: %s" % moved)
+check(content_of("live.db") == ["good"], "not restored")
+os.remove(moved[0])
+
 # --before and --after
 wreck("live.db")
 dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes", "--before", "exit 3", "--after", "touch after-ran", status=1,
@@ -106,7 +117,7 @@ check(content_of("live.db") == ["good"] and os.path.exists("after-ran"), "--befo
 
 # bad targets
 os.mkdir("folder")
-dbstow("restore", "--repo", "repo", "--to", "folder", status=1, err="~dbstow: 'folder' is a folder.*")
+dbstow("restore", "--repo", "repo", "--to", "folder", status=1, err="dbstow: target 'folder' is a folder; name a file in it")
 dbstow("restore", "--repo", "repo", "--to", "none/live.db", status=1, err="~dbstow: .*'none'.* does not exist.*")
 if os.getuid():
     os.chmod("folder", 0o555)
