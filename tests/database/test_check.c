@@ -31,8 +31,8 @@ static void a_sound_database_has_no_problems(void **state)
 	database_check_release(&c);
 }
 
-/* More of them than integrity_check would tell by itself, and one real one
- * behind. */
+/* More of them than integrity_check would tell by itself, and a real one in the
+ * last row. */
 static void broken_constraints_are_content_and_hide_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -41,17 +41,17 @@ static void broken_constraints_are_content_and_hide_nothing(void **state)
 	make(f->a,
 	     "CREATE TABLE a(x, y, z); WITH RECURSIVE c(i) AS (SELECT 1 UNION "
 	     "ALL SELECT i+1 FROM c WHERE i<200) INSERT INTO a SELECT NULL, "
-	     "'t', -i FROM c; CREATE TABLE s(x); INSERT INTO s VALUES('t');"
-	     "CREATE TABLE z(a, b); CREATE INDEX i ON z(a);"
-	     "INSERT INTO z VALUES(1, 2); PRAGMA writable_schema=ON;"
-	     "UPDATE sqlite_schema SET sql='CREATE TABLE a(x NOT NULL, y, z "
-	     "CHECK(z > 0))' WHERE name='a'; UPDATE sqlite_schema SET "
-	     "sql='CREATE TABLE s(x INT) STRICT' WHERE name='s';"
-	     "UPDATE sqlite_schema SET sql='CREATE INDEX i ON z(b)' WHERE "
-	     "name='i'");
+	     "'t', -i FROM c; CREATE INDEX i ON a(y) WHERE z > 0;"
+	     "CREATE TABLE s(x); INSERT INTO s VALUES('t');"
+	     "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+	     "sql='CREATE TABLE a(x NOT NULL, y, z CHECK(z > 0))' WHERE "
+	     "name='a'; UPDATE sqlite_schema SET sql='CREATE TABLE s(x INT) "
+	     "STRICT' WHERE name='s'; UPDATE sqlite_schema SET sql='CREATE "
+	     "INDEX i ON a(y) WHERE z = -200' WHERE name='i'");
 	c = check_of(f->a);
-	assert_int_equal(c.problem_count, 1);
-	assert_string_equal(c.problems[0], "row 1 missing from index i");
+	assert_int_equal(c.problem_count, 2);
+	assert_string_equal(c.problems[0], "row 200 missing from index i");
+	assert_string_equal(c.problems[1], "wrong # of entries in index i");
 	database_check_release(&c);
 }
 

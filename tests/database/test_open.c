@@ -277,6 +277,31 @@ static void rows_that_are_only_in_the_wal_are_read(void **state)
 	reader_close(&r);
 }
 
+static size_t count_names(const char *folder)
+{
+	DIR *d = opendir(folder);
+	size_t count = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		count++;
+	closedir(d);
+	return count - 2; /* . and .. */
+}
+
+static void reading_in_wal_mode_leaves_no_files_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r;
+
+	make(f->a, "PRAGMA journal_mode=WAL; CREATE TABLE t(v);"
+		   "INSERT INTO t VALUES(1)");
+	r = reader_open(f->a);
+	assert_rows(&r, "t", "1: 1;");
+	reader_close(&r);
+	assert_int_equal(count_names(f->folder), 1);
+}
+
 /* ---- where we may not write ---- */
 
 /* Run as somebody whom file modes bind; root is not.  What it writes to `out`
@@ -343,18 +368,6 @@ static void close_folder(struct fixture *f)
 	assert_int_equal(chmod(scratch, 0777), 0);
 	chmod(f->a, 0444);
 	assert_int_equal(chmod(f->folder, 0555), 0);
-}
-
-static size_t count_names(const char *folder)
-{
-	DIR *d = opendir(folder);
-	size_t count = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		count++;
-	closedir(d);
-	return count - 2; /* . and .. */
 }
 
 static void assert_read_in_closed_folder(struct fixture *f, const char *want)
@@ -658,6 +671,7 @@ int main(void)
 		fixture_test(the_size_is_pages_times_page_size),
 		fixture_test(a_hot_journal_is_rolled_back),
 		fixture_test(rows_that_are_only_in_the_wal_are_read),
+		fixture_test(reading_in_wal_mode_leaves_no_files_behind),
 		fixture_test(a_database_in_a_closed_folder_is_read_in_place),
 		fixture_test(wal_mode_in_a_closed_folder_is_read_from_a_copy),
 		fixture_test(a_wal_in_a_closed_folder_is_copied_along),
