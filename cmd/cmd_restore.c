@@ -248,14 +248,6 @@ static int build(struct run *r, struct error *err)
 	}
 	rc = proof_build(r->cmd, r->source, r->catalog, &r->content, r->built,
 			 &o, &r->proof, err);
-	if (rc < 0 && err->code == ERROR_STANDIN) {
-		struct error first = *err;
-
-		error_clear(err);
-		error_set(err, ERROR_STANDIN,
-			  "%s; restore it all the same with --stand-ins",
-			  first.message);
-	}
 done:
 	free(beside);
 	return rc;

@@ -79,19 +79,45 @@ done:
 	return rc;
 }
 
-static json_t *result_json(const char *what, int ok,
-			   const struct verify_options *o,
-			   const struct error *err)
+/** The drill could not be complete, which is no damage: what it misses is not
+ *  in the snapshot (the application's collation, space ...). */
+static int is_only_unproven(const struct verify_options *o, int rc,
+			    const struct error *err)
 {
-	json_t *r = json_pack("{s:o, s:s}", "snapshot", json_text(what),
-			      "result",
-			      !ok        ? "damaged"
-			      : o->drill ? "restorable"
-					 : "intact");
+	return rc < 0 && o->drill &&
+	       (err->code == ERROR_STANDIN || err->code == ERROR_NOSPACE);
+}
 
-	if (!ok)
+/**
+ * Say how one came out and add it to the results.
+ *
+ * @param what   the full id or the path, for JSON
+ * @param shown  the same for people
+ * @return `rc`, or EXIT_ATTENTION when it is intact and not proven
+ */
+static int conclude(const struct cmd *cmd, const struct verify_options *o,
+		    const char *what, const char *shown, int rc,
+		    json_t *results, struct error *err)
+{
+	int unproven = is_only_unproven(o, rc, err);
+	const char *word = rc < 0 && !unproven   ? "damaged"
+			   : o->drill && rc == 0 ? "restorable"
+						 : "intact";
+	json_t *r = json_pack("{s:o, s:s}", "snapshot", json_text(what),
+			      "result", word);
+
+	if (rc < 0)
 		json_object_set_new(r, "message", json_text(err->message));
-	return r;
+	json_array_append_new(results, r);
+	if (!cmd->json && (rc == 0 || unproven))
+		printf("%s  %s\n", shown, word);
+	if (unproven) {
+		cmd_warn("%s is intact, but not proven restorable: %s", shown,
+			 err->message);
+		error_clear(err);
+		return EXIT_ATTENTION;
+	}
+	return rc;
 }
 
 static int verify_one(struct cmd *cmd, const struct verify_options *o,
@@ -99,16 +125,41 @@ static int verify_one(struct cmd *cmd, const struct verify_options *o,
 		      json_t *results, struct error *err)
 {
 	struct source *s = NULL;
-	char id[OBJECT_HEX_SIZE];
+	char id[OBJECT_HEX_SIZE], shown[9];
 	int rc = -1;
 
 	object_hex(id, &snap->id);
+	snprintf(shown, sizeof(shown), "%.8s", id);
 	if (!snapshot_source(store, snap, &s, err))
 		rc = verify(cmd, o, store, s, &snap->content, err);
 	source_free(s);
-	json_array_append_new(results, result_json(id, rc == 0, o, err));
-	if (!cmd->json && rc == 0)
-		printf("%.8s  %s\n", id, o->drill ? "restorable" : "intact");
+	return conclude(cmd, o, id, shown, rc, results, err);
+}
+
+/** The damage of one is no reason not to look at the others. */
+static int verify_all(struct cmd *cmd, const struct verify_options *o,
+		      struct snapshot_choice *choice, json_t *results,
+		      struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < choice->history->count; i++) {
+		const struct snapshot *s = &choice->history->snapshots[i];
+		struct error one = ERROR_INIT;
+		int status;
+
+		if (s->absent)
+			continue;
+		status = verify_one(cmd, o, choice->store, s, results, &one);
+		if (status >= 0) {
+			rc = rc ? rc : status;
+			continue;
+		}
+		cmd_note(cmd, "dbstow: %s", one.message);
+		rc = error_set(err, one.code, "%s", one.message);
+		if (one.code == ERROR_INTERRUPTED)
+			break;
+	}
 	return rc;
 }
 
@@ -116,29 +167,13 @@ static int verify_branch(struct cmd *cmd, const struct verify_options *o,
 			 const char *what, json_t *results, struct error *err)
 {
 	struct snapshot_choice choice = { 0 };
-	int rc = 0;
+	int rc;
 
 	if (snapshot_choose(cmd, what, &choice, err) < 0)
 		return -1;
-	if (!o->all) {
-		rc = verify_one(cmd, o, choice.store, snapshot_chosen(&choice),
-				results, err);
-		goto done;
-	}
-	/* The damage of one is no reason not to look at the others. */
-	for (size_t i = 0; i < choice.history->count; i++) {
-		const struct snapshot *s = &choice.history->snapshots[i];
-		struct error one = ERROR_INIT;
-
-		if (s->absent ||
-		    !verify_one(cmd, o, choice.store, s, results, &one))
-			continue;
-		cmd_note(cmd, "dbstow: %s", one.message);
-		rc = error_set(err, one.code, "%s", one.message);
-		if (one.code == ERROR_INTERRUPTED)
-			break;
-	}
-done:
+	rc = o->all ? verify_all(cmd, o, &choice, results, err)
+		    : verify_one(cmd, o, choice.store, snapshot_chosen(&choice),
+				 results, err);
 	snapshot_choice_release(&choice);
 	return rc;
 }
@@ -152,10 +187,7 @@ static int verify_folder(struct cmd *cmd, const struct verify_options *o,
 	if (!folder_source_open(&s, o->from, err))
 		rc = verify(cmd, o, NULL, s, NULL, err);
 	source_free(s);
-	json_array_append_new(results, result_json(o->from, rc == 0, o, err));
-	if (!cmd->json && rc == 0)
-		printf("%s  %s\n", o->from, o->drill ? "restorable" : "intact");
-	return rc;
+	return conclude(cmd, o, o->from, o->from, rc, results, err);
 }
 
 int cmd_verify(struct cmd *c, int argc, char **argv, struct error *err)
@@ -193,7 +225,7 @@ int cmd_verify(struct cmd *c, int argc, char **argv, struct error *err)
 	rc = o.from ? verify_folder(c, &o, results, err)
 		    : verify_branch(c, &o, what, results, err);
 	/* A failure's JSON is the error that main prints. */
-	if (c->json && (rc == 0 || o.all)) {
+	if (c->json && (rc >= 0 || o.all)) {
 		json_print(json_pack("{s:O}", "results", results));
 		c->json = 0; /* said already */
 	}

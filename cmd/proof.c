@@ -1,5 +1,7 @@
 /* proof.c - restore, export again, compare */
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,6 +49,57 @@ static uint64_t all_rows(const struct catalog *c)
 	return rows;
 }
 
+/** SQLite's own checks, on a connection of their own beside the scan. */
+struct check_run {
+	pthread_t thread;
+	int threaded;
+	const char *path;
+	const struct database_options *open;
+	struct database_check *out;
+	struct error err;
+	int rc;
+};
+
+static void *check_work(void *payload)
+{
+	struct check_run *c = payload;
+	struct database *db = NULL;
+
+	c->rc = -1;
+	if (database_open(&db, c->path, c->open, &c->err) == 0 &&
+	    database_begin(db, &c->err) == 0)
+		c->rc = database_check(db, c->out, &c->err);
+	database_close(db);
+	return NULL;
+}
+
+static void check_begin(struct check_run *c, const char *path,
+			const struct database_options *open,
+			struct database_check *out)
+{
+	sigset_t all, before;
+
+	memset(c, 0, sizeof(*c));
+	c->path = path;
+	c->open = open;
+	c->out = out;
+	/* signals are the main thread's */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	c->threaded = !pthread_create(&c->thread, NULL, check_work, c);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static int check_end(struct check_run *c, struct error *err)
+{
+	if (c->threaded)
+		pthread_join(c->thread, NULL);
+	else
+		check_work(c);
+	return c->rc < 0 ? error_set(err, c->err.code, "%s", c->err.message)
+			 : 0;
+}
+
 /** One try: build the file, and export it again into a hash. */
 static int build_and_scan(const struct cmd *cmd, struct source *s,
 			  const struct catalog *c, const char *path,
@@ -61,6 +114,7 @@ static int build_and_scan(const struct cmd *cmd, struct source *s,
 	struct database_options open = { .scratch = o->scratch };
 	struct database *db = NULL;
 	struct sink *hash = NULL;
+	struct check_run check;
 	int rc = -1;
 
 	how->progress = &built.base;
@@ -75,14 +129,15 @@ static int build_and_scan(const struct cmd *cmd, struct source *s,
 
 	rc = -1;
 	cmd_progress_begin(&scanned.shown, cmd, "compare", all_rows(c));
-	if (hash_sink_new(&hash, err) < 0 ||
-	    database_open(&db, path, &open, err) < 0 ||
-	    database_begin(db, err) < 0 ||
-	    database_catalog(db, again, err) < 0 ||
-	    export_data(db, *again, hash, &scanned.base, content, err) < 0)
-		goto done;
 	database_check_release(&out->check);
-	rc = database_check(db, &out->check, err);
+	check_begin(&check, path, &open, &out->check);
+	if (hash_sink_new(&hash, err) == 0 &&
+	    database_open(&db, path, &open, err) == 0 &&
+	    database_begin(db, err) == 0 &&
+	    database_catalog(db, again, err) == 0)
+		rc = export_data(db, *again, hash, &scanned.base, content, err);
+	if (check_end(&check, err) < 0)
+		rc = -1;
 done:
 	cmd_progress_end(&scanned.shown);
 	database_close(db);
@@ -197,7 +252,8 @@ static int is_sound(const struct proof_options *o, struct proof *p,
 	if (!o->stand_ins)
 		return error_set(err, ERROR_STANDIN,
 				 "all rows come back, but the restored "
-				 "database is not sound: %s",
+				 "database is not sound: %s; restore with "
+				 "--stand-ins to have it all the same",
 				 p->check.problems[0]);
 	if (!p->stand_ins)
 		p->stand_ins = strdup(p->check.problems[0]);

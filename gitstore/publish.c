@@ -69,6 +69,7 @@ struct sink *gitstore_undo_sink(struct gitstore *g, struct error *err)
 	if (!g->known_loaded && known_load(g, err) < 0)
 		return NULL;
 	g->sink.put = put;
+	g->sink.any_thread = 1;
 	return &g->sink;
 }
 

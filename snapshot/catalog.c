@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "snapshot/catalog.h"
@@ -347,8 +348,9 @@ static int compare_places(const void *a, const void *b)
 		return x->entry.type < y->entry.type ? -1 : 1;
 	if (x->entry.type == ENTRY_TABLE && x->table != y->table)
 		return x->table < y->table ? -1 : 1;
+	/* A trigger's table is spelled as in CREATE TRIGGER: "T" is "t". */
 	if (x->entry.type == ENTRY_INDEX || x->entry.type == ENTRY_TRIGGER)
-		diff = strcmp(x->entry.table, y->entry.table);
+		diff = strcasecmp(x->entry.table, y->entry.table);
 	/* Triggers of a table fire in the order they were made in. */
 	if (!diff && x->entry.type != ENTRY_TRIGGER)
 		diff = strcmp(x->entry.name, y->entry.name);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "snapshot/chunks.h"
 #include "snapshot/object.h"
 
@@ -88,5 +89,28 @@ int chunk_parts_has(const struct chunk_parts *p,
 int chunk_parts_put(const struct chunk_parts *p, struct sink *s,
 		    struct object_id *id, struct error *err);
 void chunk_parts_release(struct chunk_parts *p);
+
+/* ---- chunks_worker.c: putting chunks in a thread of its own ---- */
+
+struct chunk_worker;
+
+/** Put one chunk; called in the worker's thread, one at a time, in order. */
+typedef int (*chunk_put)(void *payload, const char *data, size_t size,
+			 const struct chunk_entry *first, struct error *err);
+
+/** @return 0; 1 when no thread can be had: then the caller puts by itself */
+int chunk_worker_start(struct chunk_worker **out, chunk_put put, void *payload);
+
+/** Hand over the first `size` bytes of `chunk`, which then holds the rest.
+ *  Waits while the queue is full.  @return 0, or -1 with the error of this or
+ *  an earlier chunk */
+int chunk_worker_push(struct chunk_worker *w, struct buffer *chunk, size_t size,
+		      const struct chunk_entry *first, struct error *err);
+
+/** Wait until all is put; the sink is the caller's until the next push. */
+int chunk_worker_drain(struct chunk_worker *w, struct error *err);
+
+/** Put what waits, end the thread.  NULL is allowed. */
+void chunk_worker_stop(struct chunk_worker *w);
 
 #endif /* SNAPSHOT_CHUNKS_INTERNAL_H */

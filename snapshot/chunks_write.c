@@ -30,7 +30,8 @@ struct chunk_writer {
 	struct row_shape *shape;
 	struct chunk_folders folders;
 	struct chunk_parts parts;
-	struct buffer chunk; /* the open chunk's lines */
+	struct chunk_worker *worker; /* from the second chunk on, or NULL */
+	struct buffer chunk;         /* the open chunk's lines */
 	struct buffer key;
 	struct buffer path;  /* hint for the sink */
 	struct buffer shown; /* the table's name for people */
@@ -40,6 +41,7 @@ struct chunk_writer {
 	struct chunk_entry first; /* of the open chunk */
 	uint64_t rows, bytes;
 	int64_t last_rowid;
+	int alone; /* no thread could be had */
 };
 
 /* What decides on a row's place: a rowid, or the bytes of a key. */
@@ -76,6 +78,8 @@ static int store_part(struct chunk_writer *w, struct chunk_part *part,
 {
 	char path[ROW_PART_PATH_SIZE];
 
+	if (w->worker && chunk_worker_drain(w->worker, err) < 0)
+		return -1;
 	row_part_path(path, part->sha256, part->part);
 	if (w->sink->put(w->sink, OBJECT_BLOB, hint(w, path, ""), data, size,
 			 &part->id, err) < 0)
@@ -137,6 +141,7 @@ void chunk_writer_free(struct chunk_writer *w)
 {
 	if (!w)
 		return;
+	chunk_worker_stop(w->worker);
 	row_shape_free(w->shape);
 	chunk_folders_release(&w->folders);
 	chunk_parts_release(&w->parts);
@@ -171,17 +176,30 @@ static void begin_chunk(struct chunk_writer *w, const struct row_key *key)
 	}
 }
 
-/* Put the first `size` bytes as a chunk. */
+static int put_now(void *payload, const char *data, size_t size,
+		   const struct chunk_entry *first, struct error *err)
+{
+	struct chunk_writer *w = payload;
+	struct chunk_entry e = *first;
+
+	hasher_add(w->rows_sha, data, size);
+	w->bytes += size;
+	if (w->sink->put(w->sink, OBJECT_BLOB, hint(w, e.stem, CHUNK_SUFFIX),
+			 data, size, &e.id, err) < 0)
+		return -1;
+	return chunk_folders_add(&w->folders, 0, &e, err);
+}
+
+/* Put the first `size` bytes as a chunk; more rows follow. */
 static int put_chunk(struct chunk_writer *w, size_t size, struct error *err)
 {
 	struct buffer *b = &w->chunk;
 
-	hasher_add(w->rows_sha, b->data, size);
-	w->bytes += size;
-	if (w->sink->put(w->sink, OBJECT_BLOB,
-			 hint(w, w->first.stem, CHUNK_SUFFIX), b->data, size,
-			 &w->first.id, err) < 0 ||
-	    chunk_folders_add(&w->folders, 0, &w->first, err) < 0)
+	if (!w->worker && w->sink->any_thread && !w->alone)
+		w->alone = chunk_worker_start(&w->worker, put_now, w);
+	if (w->worker)
+		return chunk_worker_push(w->worker, b, size, &w->first, err);
+	if (put_now(w, b->data, size, &w->first, err) < 0)
 		return -1;
 	memmove(b->data, b->data + size, b->size - size);
 	b->size -= size;
@@ -311,7 +329,10 @@ int chunk_writer_finish(struct chunk_writer *w, struct table *t,
 	struct object_id values;
 
 	if (w->rows) {
-		if (put_chunk(w, w->chunk.size, err) < 0)
+		if (w->worker && chunk_worker_drain(w->worker, err) < 0)
+			return -1;
+		if (put_now(w, w->chunk.data, w->chunk.size, &w->first, err) <
+		    0)
 			return -1;
 		if (w->parts.count &&
 		    chunk_parts_put(&w->parts, w->sink, &values, err) < 0)

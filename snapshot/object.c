@@ -57,6 +57,7 @@ int hash_sink_new(struct sink **out, struct error *err)
 		return -1;
 	}
 	s->sink.put = hash_put;
+	s->sink.any_thread = 1;
 	*out = &s->sink;
 	return 0;
 }

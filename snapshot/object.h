@@ -34,6 +34,9 @@ struct sink {
 	int (*put)(struct sink *, enum object_type type, const char *name,
 		   const void *data, size_t size, struct object_id *id,
 		   struct error *err);
+	/* 1: put() may be called in another thread than the one that made the
+	 * sink, by one at a time. */
+	int any_thread;
 };
 
 /** A sink that computes ids and stores nothing. */
