@@ -317,6 +317,8 @@ else:
     readonly("verify", "--drill", "--scratch", "out")
 for folder, folders, names in os.walk("readonly"):
     os.chmod(folder, 0o755)
+    for n in names:
+        os.chmod(os.path.join(folder, n), 0o644)
 
 # ... and where the file system is: every call that would write
 if traceable:
