@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -512,16 +513,47 @@ done:
 	return rc;
 }
 
+/** A device or a pipe: a rename would put a file in its place. */
+static int is_special(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+static int document_to_special(struct run *r, const char *path,
+			       struct error *err)
+{
+	struct out_file f = { fopen(path, "we"), path };
+	int rc;
+
+	if (!f.file)
+		return error_errno(err, ERROR_FAILED, "cannot write '%s'",
+				   path);
+	rc = document_to(r, &f, err);
+	if (fclose(f.file) && rc == 0)
+		rc = error_errno(err, ERROR_FAILED, "cannot write '%s'", path);
+	return rc;
+}
+
 static int document(struct run *r, struct error *err)
 {
 	struct out_file f = { stdout, "standard output" };
+	const char *path = r->o->output;
+	char *real;
+	int rc;
 
 	if (open_database(r, err) < 0)
 		return -1;
 	fill_info(r);
-	if (!strcmp(r->o->output, "-"))
+	if (!strcmp(path, "-"))
 		return document_to(r, &f, err);
-	return document_to_file(r, r->o->output, err);
+	if (is_special(path))
+		return document_to_special(r, path, err);
+	real = realpath(path, NULL); /* a link stays one */
+	rc = document_to_file(r, real ? real : path, err);
+	free(real);
+	return rc;
 }
 
 /* ---- the command ---- */
