@@ -181,9 +181,9 @@ static int name_first_difference(struct source *s, const struct table *t,
 		const char *line;
 		size_t size;
 
+		row += a == 1 || b == 1;
 		if (a != 1 || b != 1)
 			break;
-		row++;
 		line = chunk_reader_line(want, &size);
 		buffer_clear(&mine);
 		if (row_encode(&mine, shape, rowid, values, NULL, &quiet) < 0)
