@@ -42,6 +42,23 @@ int deflater_run(struct deflater *d, const void *data, size_t size,
 			      struct error *err),
 		 void *payload, struct error *err);
 
+/* ---- inflate.c: zlib streams back ---- */
+
+struct inflater;
+
+int inflater_new(struct inflater **out, struct error *err);
+void inflater_free(struct inflater *f);
+
+/** Begin a stream.  @param room  a byte more than its content has */
+void inflater_begin(struct inflater *f, void *room, uint32_t size);
+
+/** Take the stream's next bytes.
+ *  @return 1: it ended; 0: it goes on; -1: no zlib stream, or no room left */
+int inflater_add(struct inflater *f, const void *data, uint32_t size);
+
+/** Bytes of the room that were not used. */
+uint32_t inflater_left(const struct inflater *f);
+
 /* ---- pack_index.c, pack_write.c ---- */
 
 struct pack_entry {
@@ -90,6 +107,35 @@ const char *pack_writer_idx(const struct pack_writer *w);
 /** The files stay. NULL is allowed. */
 void pack_writer_free(struct pack_writer *w);
 
+/* ---- pack_read.c ---- */
+
+struct pack_reader;
+
+/**
+ * Look which packs there are.
+ *
+ * @param folder  objects/pack
+ * @param own     the index of a pack that lies elsewhere, or NULL
+ * @param hasher  for SHA-1; borrowed
+ */
+int pack_reader_new(struct pack_reader **out, const char *folder,
+		    const char *own, struct hasher *hasher, struct error *err);
+
+/**
+ * Append an object that lies whole in a pack; its SHA-1 is checked.
+ *
+ * @param type   PACK_TREE or PACK_BLOB
+ * @param limit  leave bigger ones alone
+ * @return 0; 1: ask libgit2, nothing was appended and no error recorded; -1:
+ *         out of memory
+ */
+int pack_reader_read(struct pack_reader *r, const struct object_id *id,
+		     enum pack_type type, size_t limit, struct buffer *out,
+		     struct error *err);
+
+/** NULL is allowed. */
+void pack_reader_free(struct pack_reader *r);
+
 /* ---- open.c ---- */
 
 /** A pack of ours in objects/pack that no ref is known to reach. */
@@ -116,6 +162,7 @@ struct gitstore {
 	char *scratch; /* of this run, or NULL until made */
 	struct hasher *hasher;
 	struct deflater *deflater;
+	struct pack_reader *reader; /* or NULL until needed */
 	struct id_set known;
 	struct object_id known_tip; /* the tip that `known` is about */
 	int known_loaded;
@@ -318,6 +365,12 @@ int check_published(struct gitstore *g, struct error *err);
 
 /** See the object store as it is now, what was removed too. */
 int store_look_again(struct gitstore *g, struct error *err);
+
+/** As pack_reader_read(), from the packs that are there and the one that was
+ *  published. */
+int store_read(struct gitstore *g, const struct object_id *id,
+	       enum pack_type type, size_t limit, struct buffer *out,
+	       struct error *err);
 
 /** Forget a pack that was not placed, and what else one run knows. */
 void publish_forget(struct gitstore *g);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "gitstore/gitstore_internal.h"
 
 /* A snapshot and an index commit follow. */
@@ -114,6 +115,35 @@ static git_odb *open_store(struct gitstore *g)
 	return odb;
 }
 
+static void forget_reader(struct gitstore *g)
+{
+	pack_reader_free(g->reader);
+	g->reader = NULL;
+}
+
+static int open_reader(struct gitstore *g, struct error *err)
+{
+	char *folder = path_join(g->objects, "pack");
+	int rc;
+
+	if (!folder)
+		return error_nomem(err);
+	rc = pack_reader_new(&g->reader, folder,
+			     g->published ? pack_writer_idx(g->pack) : NULL,
+			     g->hasher, err);
+	free(folder);
+	return rc;
+}
+
+int store_read(struct gitstore *g, const struct object_id *id,
+	       enum pack_type type, size_t limit, struct buffer *out,
+	       struct error *err)
+{
+	if (!g->reader && open_reader(g, err) < 0)
+		return -1;
+	return pack_reader_read(g->reader, id, type, limit, out, err);
+}
+
 /*
  * A new view of the object store: one that is open goes on showing packs that
  * somebody removed.  With our pack, once that can be read.  While a gc swaps
@@ -125,6 +155,7 @@ int store_look_again(struct gitstore *g, struct error *err)
 	git_odb *odb = open_store(g);
 	int attempt;
 
+	forget_reader(g);
 	for (attempt = 1; attempt < OPEN_TRIES && !odb; attempt++) {
 		nanosleep(&pause, NULL);
 		odb = open_store(g);
@@ -160,6 +191,7 @@ void publish_forget(struct gitstore *g)
 {
 	git_odb *odb = NULL;
 
+	forget_reader(g);
 	if (g->pack) {
 		unlink(pack_writer_pack(g->pack));
 		unlink(pack_writer_idx(g->pack));

@@ -1,8 +1,9 @@
 /*
  * source.c - the files of a commit or a tree
  *
- * libgit2 checks the SHA-1 of every object it reads.  The folder read last is
- * kept parsed, since a table's chunks are read one after another.
+ * The SHA-1 of every object is checked: by our own reader of packs, or by
+ * libgit2, which reads what that leaves alone.  The folder read last is kept
+ * parsed, since a table's chunks are read one after another.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ struct entry {
 };
 
 struct folder {
-	git_odb_object *object;
+	struct buffer data;    /* of the object */
 	struct entry *entries; /* in git's order */
 	size_t count;
 };
@@ -55,8 +56,7 @@ static int read_once(git_odb_object **out, const struct git_source *s,
 	return rc;
 }
 
-/* @return 0, -1; the object has that type and at most `limit` bytes */
-static int read_object(git_odb_object **out, const struct git_source *s,
+static int read_slowly(git_odb_object **out, const struct git_source *s,
 		       const char *path, const struct object_id *id,
 		       git_object_t type, size_t limit, struct error *err)
 {
@@ -88,11 +88,31 @@ static int read_object(git_odb_object **out, const struct git_source *s,
 	return 0;
 }
 
+/* Append an object of that type and of at most `limit` bytes. */
+static int read_object(struct buffer *out, const struct git_source *s,
+		       const char *path, const struct object_id *id,
+		       enum pack_type type, size_t limit, struct error *err)
+{
+	git_odb_object *object;
+	int rc = store_read(s->g, id, type, limit, out, err);
+
+	if (rc <= 0)
+		return rc;
+	if (read_slowly(&object, s, path, id,
+			type == PACK_TREE ? GIT_OBJECT_TREE : GIT_OBJECT_BLOB,
+			limit, err) < 0)
+		return -1;
+	buffer_add(out, git_odb_object_data(object),
+		   git_odb_object_size(object));
+	git_odb_object_free(object);
+	return buffer_failed(out) ? error_nomem(err) : 0;
+}
+
 /* ---- folders ---- */
 
 static void folder_release(struct folder *f)
 {
-	git_odb_object_free(f->object);
+	buffer_release(&f->data);
 	free(f->entries);
 	memset(f, 0, sizeof(*f));
 }
@@ -162,11 +182,10 @@ static int folder_read(struct folder *f, const struct git_source *s,
 	int rc;
 
 	memset(f, 0, sizeof(*f));
-	if (read_object(&f->object, s, path, id, GIT_OBJECT_TREE, FOLDER_MAX,
-			err) < 0)
-		return -1;
-	rc = tree_each(git_odb_object_data(f->object),
-		       git_odb_object_size(f->object), parse_entry, &p, err);
+	rc = read_object(&f->data, s, path, id, PACK_TREE, FOLDER_MAX, err);
+	if (!rc)
+		rc = tree_each(f->data.size ? f->data.data : "", f->data.size,
+			       parse_entry, &p, err);
 	if (rc > 0)
 		rc = damaged(s, path, "is damaged: no sound git tree", err);
 	if (rc < 0)
@@ -249,7 +268,6 @@ static int git_source_read(struct source *source, const char *path,
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
 	char *folder = strndup(path, slash ? (size_t)(slash - path) : 0);
-	git_odb_object *object = NULL;
 	const struct entry *e;
 	int rc;
 
@@ -262,13 +280,8 @@ static int git_source_read(struct source *source, const char *path,
 	e = folder_find(&s->folder, name, 0);
 	if (!e)
 		return 1;
-	if (read_object(&object, s, path, &e->id, GIT_OBJECT_BLOB,
-			SOURCE_FILE_MAX, err) < 0)
-		return -1;
-	buffer_add(out, git_odb_object_data(object),
-		   git_odb_object_size(object));
-	git_odb_object_free(object);
-	return buffer_failed(out) ? error_nomem(err) : 0;
+	return read_object(out, s, path, &e->id, PACK_BLOB, SOURCE_FILE_MAX,
+			   err);
 }
 
 static int git_source_list(struct source *source, const char *path,
