@@ -121,10 +121,14 @@ static int copy_pages(sqlite3 *built, sqlite3 *target, struct error *err)
 		rc = sqlite3_backup_step(b, -1);
 		sqlite3_backup_finish(b);
 	}
-	if (rc != SQLITE_DONE)
-		return target_failed(target, err, "cannot replace '%s'",
-				     sqlite3_db_filename(target, "main"));
-	return 0;
+	if (rc == SQLITE_DONE)
+		return 0;
+	target_failed(target, err, "cannot replace '%s'",
+		      sqlite3_db_filename(target, "main"));
+	/* on a full disk the journal stays for whoever opens it next: be that
+	 */
+	target_exec(target, NULL, "BEGIN IMMEDIATE; ROLLBACK");
+	return -1;
 }
 
 static void add_note(struct buffer *b, const char *what, const char *was,
