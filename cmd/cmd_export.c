@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "cmd/cmd.h"
 #include "cmd/proof.h"
+#include "cmd/snapshots.h"
 #include "database/database.h"
 #include "export/export.h"
 #include "gitstore/gitstore.h"
@@ -117,13 +118,22 @@ static void fill_info(struct run *r)
 	i->wal = r->catalog->wal;
 }
 
+static uint64_t count_tables(const struct catalog *c)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < c->table_count; i++)
+		count += c->tables[i].kind != TABLE_INTERNAL;
+	return count;
+}
+
 static void count_totals(struct run *r)
 {
 	struct snapshot_info *i = &r->info;
 
-	i->tables = i->rows = i->bytes = 0;
+	i->tables = count_tables(r->catalog);
+	i->rows = i->bytes = 0;
 	for (size_t k = 0; k < r->catalog->table_count; k++) {
-		i->tables += r->catalog->tables[k].kind != TABLE_INTERNAL;
 		i->rows += r->catalog->tables[k].rows;
 		i->bytes += r->catalog->tables[k].bytes;
 	}
@@ -441,7 +451,8 @@ static int snapshot_to_branch(struct run *r, struct error *err)
 	}
 	tell(r, &res);
 	if (!r->drilled && !o->no_drill) {
-		cmd_warn("stored, but not proven restorable: %s", r->drill);
+		cmd_warn("stored, but not proven restorable: drill %s",
+			 r->drill);
 		status = EXIT_ATTENTION;
 	}
 	return status;
@@ -536,6 +547,70 @@ static int document_to_special(struct run *r, const char *path,
 	return rc;
 }
 
+static int same_file(const struct stat *st, const char *db, const char *suffix)
+{
+	struct buffer name = BUFFER_INIT;
+	struct stat other;
+	int same;
+
+	buffer_printf(&name, "%s%s", db, suffix);
+	same = buffer_cstr(&name) && !stat(name.data, &other) &&
+	       other.st_dev == st->st_dev && other.st_ino == st->st_ino;
+	buffer_release(&name);
+	return same;
+}
+
+/** A mistyped name must not cost a database: documents replace documents. */
+static int check_output(const struct export_options *o, struct error *err)
+{
+	static const char *const suffixes[] = { "", "-wal", "-journal",
+						"-shm" };
+	static const char magic[] = "SQLite format 3";
+	char head[sizeof(magic)];
+	struct stat st;
+	size_t got = 0;
+	FILE *file;
+
+	if (stat(o->output, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		if (same_file(&st, o->db, suffixes[i]))
+			return error_set(err, ERROR_REFUSED,
+					 "'%s' is the database itself; give "
+					 "--output another name",
+					 o->output);
+	}
+	file = fopen(o->output, "re");
+	if (file) {
+		got = fread(head, 1, sizeof(head), file);
+		fclose(file);
+	}
+	if (got == sizeof(head) && !memcmp(head, magic, sizeof(magic)))
+		return error_set(err, ERROR_REFUSED,
+				 "'%s' is a SQLite database and was not "
+				 "replaced; give --output another name",
+				 o->output);
+	return 0;
+}
+
+static void tell_document(const struct run *r)
+{
+	char tables[CMD_NUMBER_SIZE * 2], rows[CMD_NUMBER_SIZE * 2];
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < r->catalog->table_count; i++)
+		count += r->catalog->tables[i].rows;
+	if (r->cmd->json && strcmp(r->o->output, "-") != 0)
+		json_print(json_pack("{s:o, s:I, s:I}", "output",
+				     json_text(r->o->output), "tables",
+				     (json_int_t)r->info.tables, "rows",
+				     (json_int_t)count));
+	cmd_note(r->cmd, "%s: %s, %s written to %s", r->info.source,
+		 cmd_count(tables, r->info.tables, "table"),
+		 cmd_count(rows, count, "row"),
+		 strcmp(r->o->output, "-") ? r->o->output : "standard output");
+}
+
 static int document(struct run *r, struct error *err)
 {
 	struct out_file f = { stdout, "standard output" };
@@ -543,9 +618,10 @@ static int document(struct run *r, struct error *err)
 	char *real;
 	int rc;
 
-	if (open_database(r, err) < 0)
+	if (check_output(r->o, err) < 0 || open_database(r, err) < 0)
 		return -1;
 	fill_info(r);
+	r->info.tables = count_tables(r->catalog);
 	if (!strcmp(path, "-"))
 		return document_to(r, &f, err);
 	if (is_special(path))
@@ -553,6 +629,8 @@ static int document(struct run *r, struct error *err)
 	real = realpath(path, NULL); /* a link stays one */
 	rc = document_to_file(r, real ? real : path, err);
 	free(real);
+	if (rc == 0)
+		tell_document(r);
 	return rc;
 }
 
@@ -647,6 +725,10 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 		return -1;
 	if (!o.source)
 		o.source = path_base(o.db);
+	if (!name_is_printable(o.source))
+		return error_set(err, ERROR_USAGE,
+				 "the file's name has control characters; give "
+				 "a plain name with --source");
 	rc = o.output ? document(&r, err) : snapshot_to_branch(&r, err);
 	run_release(&r);
 	return rc;

@@ -43,6 +43,7 @@ struct run {
 	char *undo; /* how to get the old content back, or NULL */
 	char *moved;
 	struct restore_changes changes;
+	int after_failed;
 };
 
 #define SCRATCH_PREFIX ".dbstow-restore"
@@ -203,10 +204,15 @@ static int consent(struct run *r, struct error *err)
 		 r->real, name);
 	if (cmd_confirm(question, name))
 		return 0;
+	if (cmd_interrupted())
+		return error_set(err, ERROR_INTERRUPTED,
+				 "interrupted; '%s' is as it was", r->real);
 	return error_set(err, ERROR_REFUSED,
-			 "'%s' exists and was not touched; to replace its "
-			 "content add --yes (the old content is kept)",
-			 r->real);
+			 "'%s' exists and was not touched; to %s add --yes "
+			 "(the old content is kept)",
+			 r->real,
+			 r->o->into ? "change its rows"
+				    : "replace its content");
 }
 
 /* ---- building ---- */
@@ -318,8 +324,20 @@ static int replay(struct run *r, struct error *err)
 		.dry_run = r->o->dry_run,
 	};
 
-	if (!r->o->dry_run && safety_keep(r->cmd, r->real, &r->undo, err) < 0)
-		return -1;
+	if (!r->o->dry_run) {
+		/*
+		 * A trial first: what can't be done must not cost one of the
+		 * few safety copies.
+		 */
+		what.dry_run = 1;
+		if (restore_into(r->built, r->catalog, r->real, &what,
+				 &r->changes, err) < 0)
+			return -1;
+		restore_changes_release(&r->changes);
+		what.dry_run = 0;
+		if (safety_keep(r->cmd, r->real, &r->undo, err) < 0)
+			return -1;
+	}
 	return restore_into(r->built, r->catalog, r->real, &what, &r->changes,
 			    err);
 }
@@ -336,11 +354,8 @@ static int act(struct run *r, struct error *err)
 	if (!r->o->before || shell_run(r->o->before, "--before", err) == 0)
 		rc = r->o->into ? replay(r, err) : put_in_place(r, err);
 	if (r->o->after && shell_run(r->o->after, "--after", &after) < 0) {
-		if (rc == 0)
-			return error_set(err, ERROR_FAILED,
-					 "'%s' was restored, but %s", r->real,
-					 after.message);
 		cmd_warn("%s", after.message);
+		r->after_failed = 1;
 	}
 	return rc;
 }
@@ -393,6 +408,9 @@ static int tell(const struct run *r)
 	print_changes(r);
 	if (r->o->dry_run)
 		cmd_note(r->cmd, "dry run: nothing was changed");
+	else if (r->o->into)
+		cmd_note(r->cmd, "restored records into '%s'%s", r->real,
+			 r->changes.count ? "" : "; all were there");
 	else
 		cmd_note(r->cmd,
 			 "restored '%s'; every table read back equal "
@@ -452,6 +470,8 @@ static int check_target(struct run *r, struct error *err)
 
 static int restore(struct run *r, struct error *err)
 {
+	int status;
+
 	if (check_target(r, err) < 0 || open_source(r, err) < 0)
 		return -1;
 	note_state(r);
@@ -462,7 +482,13 @@ static int restore(struct run *r, struct error *err)
 		return -1;
 	if (build(r, err) < 0 || act(r, err) < 0)
 		return -1;
-	return tell(r);
+	status = tell(r);
+	if (r->after_failed)
+		return error_set(err, ERROR_FAILED,
+				 "'%s' was restored, but the --after command "
+				 "failed",
+				 r->real);
+	return status;
 }
 
 int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err)

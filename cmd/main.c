@@ -106,6 +106,9 @@ static int run(const struct command *command, int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int rc;
 
+	/* so that a wrong option in front of it is told as JSON, too */
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		c.json |= !strcmp(argv[i], "--json");
 	cmd_catch_signals();
 	rc = command->run(&c, argc, argv, &err);
 	if (rc < 0)

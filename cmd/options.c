@@ -135,8 +135,12 @@ static int from_environment(const struct cmd_option *options, size_t count,
 static int usage_error(const struct cmd *c, char **argv, int at, int code,
 		       struct error *err)
 {
+	char letter[3] = { '-', (char)optopt, '\0' };
 	const char *word = argv[at > 0 ? at - 1 : 0];
 
+	/* a cluster of letters is not done with when one is unknown */
+	if (optopt > 0 && optopt < 256)
+		word = letter;
 	if (code == ':')
 		return error_set(err, ERROR_USAGE,
 				 "option '%s' needs a value; see 'dbstow help "

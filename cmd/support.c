@@ -136,6 +136,9 @@ const char *cmd_count(char out[CMD_NUMBER_SIZE * 2], uint64_t n,
 	return out;
 }
 
+/* Set by a signal; see cmd_catch_signals(). */
+static volatile sig_atomic_t interrupted;
+
 int cmd_confirm(const char *question, const char *expected)
 {
 	char *line = NULL;
@@ -150,12 +153,10 @@ int cmd_confirm(const char *question, const char *expected)
 	len = getline(&line, &size, stdin);
 	if (len > 0 && line[len - 1] == '\n')
 		line[len - 1] = '\0';
-	yes = len > 0 && !strcmp(line, expected);
+	yes = len > 0 && !interrupted && !strcmp(line, expected);
 	free(line);
 	return yes;
 }
-
-static volatile sig_atomic_t interrupted;
 
 static void on_signal(int signal)
 {

@@ -54,7 +54,7 @@ struct table {
 
 	/* known after the rows were written or read */
 	uint64_t rows;
-	uint64_t bytes;           /* of the row lines, with their newlines */
+	uint64_t bytes; /* of the row lines and of big values beside them */
 	unsigned char sha256[32]; /* over all row lines in order */
 };
 

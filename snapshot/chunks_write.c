@@ -84,6 +84,7 @@ static int store_part(struct chunk_writer *w, struct chunk_part *part,
 	if (w->sink->put(w->sink, OBJECT_BLOB, hint(w, path, ""), data, size,
 			 &part->id, err) < 0)
 		return -1;
+	w->bytes += size;
 	return chunk_parts_add(&w->parts, part, err) < 0 ? -1 : 0;
 }
 

@@ -345,8 +345,6 @@ static int read_name(struct json_file *f, const json_t *object, struct table *t,
 			    &t->name, err) < 0)
 		return -1;
 	json_file_where(f, "table", t->name, number);
-	if (!*t->name)
-		return json_file_damage(f, err, "'name' is empty");
 	dir = json_file_member(f, object, "dir", JSON_STRING, err);
 	if (!dir || name_folder(folder, t->name, strlen(t->name), err) < 0)
 		return -1;

@@ -113,8 +113,8 @@ static int read_entry(struct json_file *f, const json_t *object,
 		return -1;
 	e->type = (enum entry_type)type;
 	e->sql_size = strlen(e->sql);
-	if (!*e->name || !e->sql_size)
-		return json_file_damage(f, err, "its name or its SQL is empty");
+	if (!e->sql_size)
+		return json_file_damage(f, err, "its SQL is empty");
 	e->virtual_table = e->type == ENTRY_TABLE && is_virtual(e->sql);
 	if ((e->type == ENTRY_TABLE || e->type == ENTRY_VIEW) &&
 	    strcmp(e->name, e->table) != 0)

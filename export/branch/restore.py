@@ -123,6 +123,9 @@ def fingerprint(row):
 def load(con, table, encoding):
     """Insert a table's rows, then read them back: the sum of the rows'
     fingerprints must be the same."""
+    if not all(isinstance(n, str) for n in [table["name"]] + table["columns"]):
+        fail("a table or column has a name that is not UTF-8, which Python's "
+             "sqlite3 cannot say; dbstow can")
     computed = sum(table.get("generated", {}).values(), [])
     columns = [c for c in table["columns"] if c not in computed]
     if table.get("rowid") not in [None] + columns:

@@ -294,7 +294,7 @@ static void a_full_disk_at_any_object_ends_the_export(void **state)
 	(void)state;
 	sample_open(&s, shop);
 	for (n = 0; rc < 0; n++) {
-		struct full_sink f = { { put_or_fail },
+		struct full_sink f = { { .put = put_or_fail },
 				       memory_store_sink(s.store),
 				       n };
 		struct error err = ERROR_INIT;

@@ -162,7 +162,7 @@ static void trouble_with_any_file_is_passed_on(void **state)
 	sample_open(&s, "");
 	sample_export(&s, &info.content);
 	for (n = 0; rc < 0; n++) {
-		struct failing_sink f = { { put_or_fail },
+		struct failing_sink f = { { .put = put_or_fail },
 					  memory_store_sink(s.store),
 					  n };
 		struct error err = ERROR_INIT;
