@@ -428,9 +428,11 @@ static int tell(const struct run *r)
 				     json_text(r->moved), "changes",
 				     changes_json(r)));
 	if (r->proof.stand_ins) {
-		cmd_warn("restored with stand-ins: %s; run REINDEX in the "
-			 "application",
-			 r->proof.stand_ins);
+		int reindex = strstr(r->proof.stand_ins, "collation '") ||
+			      strstr(r->proof.stand_ins, "function '");
+
+		cmd_warn("restored with stand-ins: %s%s", r->proof.stand_ins,
+			 reindex ? "; run REINDEX in the application" : "");
 		return EXIT_ATTENTION;
 	}
 	return 0;

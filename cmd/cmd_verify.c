@@ -25,16 +25,16 @@ static int drill(struct cmd *cmd, const struct verify_options *o,
 {
 	const char *parent = o->scratch;
 	struct proof_options p = { .what = "drill" };
+	struct error unwritable = ERROR_INIT;
 	struct proof proof = { 0 };
 	char *folder = NULL, *path = NULL;
 	int rc = -1;
 
+	/* a repository that can only be read can be proven all the same */
 	if (!parent && store)
-		parent = gitstore_folder(store, err);
-	if (!parent && !store)
-		parent = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+		parent = gitstore_folder(store, &unwritable);
 	if (!parent)
-		return -1;
+		parent = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
 	scratch_sweep(parent, "drill");
 	if (scratch_make(&folder, parent, "drill", err) < 0)
 		return -1;

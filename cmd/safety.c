@@ -157,7 +157,17 @@ int safety_keep(const struct cmd *c, const char *target, char **undo,
 			return error_set(err, none.code, "%s", none.message);
 		return keep_beside(c, target, undo, err);
 	}
-	rc = keep_in_repository(c, store, target, undo, err);
+	rc = keep_in_repository(c, store, target, undo, &none);
 	gitstore_free(store);
-	return rc;
+	if (rc == 0 || none.code == ERROR_DAMAGE ||
+	    none.code == ERROR_INTERRUPTED)
+		return rc < 0 ? error_set(err, none.code, "%s", none.message)
+			      : 0;
+	/* A repository that can't be written must not stand in the way of a
+	 * restore from it. */
+	cmd_note(c,
+		 "note: the old content cannot be kept in the repository: "
+		 "%s",
+		 none.message);
+	return keep_beside(c, target, undo, err);
 }

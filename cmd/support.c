@@ -24,15 +24,17 @@ int cmd_open_store(const struct cmd *c, struct gitstore **out,
 		return -1;
 	if (c->branch)
 		return 0;
-	branch = gitstore_config(*out, "dbstow.branch");
-	if (!branch || !*branch) {
-		free(branch);
+	rc = gitstore_config(*out, "dbstow.branch", &branch, err);
+	if (!rc && !branch)
 		return 0;
-	}
+	if (!rc && !*branch)
+		rc = gitstore_config_wrong(*out, "dbstow.branch",
+					   "the name of a branch", err);
 	gitstore_free(*out);
 	*out = NULL;
 	o.branch = branch;
-	rc = gitstore_open(out, &o, err);
+	if (!rc)
+		rc = gitstore_open(out, &o, err);
 	free(branch);
 	return rc;
 }
