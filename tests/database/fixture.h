@@ -94,7 +94,7 @@ static inline void assert_sql(const char *path, const char *text,
 	if (sqlite3_prepare_v2(sql, text, -1, &st, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", text, sqlite3_errmsg(sql));
 	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-	assert_string_equal(sqlite3_column_text(st, 0), want);
+	assert_string_equal((const char *)sqlite3_column_text(st, 0), want);
 	sqlite3_finalize(st);
 	sqlite3_close(sql);
 }
