@@ -20,6 +20,8 @@
 #include "snapshot/catalog.h"
 #include "snapshot/manifest.h"
 
+#define KEEP_MAX 1000000
+
 struct export_options {
 	const char *db, *name, *description, *kind, *source, *scratch, *output;
 	const char *app_commit;
@@ -37,6 +39,7 @@ struct run {
 	struct catalog *catalog;
 	struct snapshot_info info;
 	struct object_id content;
+	unsigned int keep; /* 0: as the branch says */
 	char drill[512];
 	int drilled; /* 1: proven */
 };
@@ -342,19 +345,36 @@ static void tell(const struct run *r, const struct gitstore_result *res)
 			 res->dropped ? ", retention dropped older ones" : "");
 }
 
-static unsigned int keep(struct run *r)
+/** "30" -> 30; 0 when it is no whole number from 1 to KEEP_MAX. */
+static unsigned int parse_keep(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long n;
+
+	if (!digits || digits > 9 || text[digits])
+		return 0;
+	n = strtoul(text, NULL, 10);
+	return n <= KEEP_MAX ? (unsigned int)n : 0;
+}
+
+/** How many snapshots to keep; known before any work is done, so that a slip in
+ *  the configuration costs nobody a scan. */
+static int keep(struct run *r, struct error *err)
 {
 	char *text = NULL;
-	unsigned int n = r->o->keep;
+	int rc = 0;
 
-	if (!n && (text = gitstore_config(r->store, "dbstow.keep"))) {
-		long value = strtol(text, NULL, 10);
-
-		if (value > 0 && value <= 1000000)
-			n = (unsigned int)value;
-	}
+	r->keep = r->o->keep;
+	if (r->keep)
+		return 0;
+	if (gitstore_config(r->store, "dbstow.keep", &text, err) < 0)
+		return -1;
+	if (text && !(r->keep = parse_keep(text)))
+		rc = gitstore_config_wrong(r->store, "dbstow.keep",
+					   "a whole number from 1 to 1000000",
+					   err);
 	free(text);
-	return n;
+	return rc;
 }
 
 static int commit(struct run *r, const struct object_id *root,
@@ -374,7 +394,7 @@ static int commit(struct run *r, const struct object_id *root,
 		.tables = r->info.tables,
 		.rows = r->info.rows,
 		.bytes = r->info.bytes,
-		.keep = keep(r),
+		.keep = r->keep,
 		.always = r->o->always || r->o->name || r->o->description,
 		.adopt = r->o->adopt,
 	};
@@ -413,6 +433,18 @@ done:
 	return rc;
 }
 
+static int read_history(struct run *r, struct error *err)
+{
+	char *note = NULL;
+
+	if (gitstore_history(r->store, 0, &r->history, &note, err) < 0)
+		return -1;
+	if (note)
+		cmd_note(r->cmd, "note: %s", note);
+	free(note);
+	return 0;
+}
+
 static int snapshot_to_branch(struct run *r, struct error *err)
 {
 	const struct export_options *o = r->o;
@@ -420,7 +452,7 @@ static int snapshot_to_branch(struct run *r, struct error *err)
 	struct sink *s;
 	int same, status = 0;
 
-	if (cmd_open_store(r->cmd, &r->store, err) < 0 ||
+	if (cmd_open_store(r->cmd, &r->store, err) < 0 || keep(r, err) < 0 ||
 	    gitstore_check(r->store, o->source, o->adopt, err) < 0 ||
 	    open_database(r, err) < 0)
 		return -1;
@@ -429,8 +461,7 @@ static int snapshot_to_branch(struct run *r, struct error *err)
 		return -1;
 
 	/* Taken now, not before the scan: others may have stored meanwhile. */
-	if (!o->adopt &&
-	    gitstore_history(r->store, 0, &r->history, NULL, err) < 0)
+	if (!o->adopt && read_history(r, err) < 0)
 		return -1;
 	if (!r->history && !(r->history = calloc(1, sizeof(*r->history))))
 		return error_nomem(err);

@@ -17,6 +17,8 @@ int cmd_open_store(const struct cmd *c, struct gitstore **out,
 		   struct error *err)
 {
 	struct gitstore_options o = { .path = c->repo, .branch = c->branch };
+	struct error failed = ERROR_INIT;
+	struct gitstore *named = NULL;
 	char *branch = NULL;
 	int rc;
 
@@ -27,14 +29,16 @@ int cmd_open_store(const struct cmd *c, struct gitstore **out,
 	rc = gitstore_config(*out, "dbstow.branch", &branch, err);
 	if (!rc && !branch)
 		return 0;
-	if (!rc && !*branch)
-		rc = gitstore_config_wrong(*out, "dbstow.branch",
-					   "the name of a branch", err);
-	gitstore_free(*out);
-	*out = NULL;
 	o.branch = branch;
-	if (!rc)
-		rc = gitstore_open(out, &o, err);
+	if (!rc && gitstore_open(&named, &o, &failed) < 0)
+		rc = failed.code == ERROR_USAGE
+			     ? gitstore_config_wrong(*out, "dbstow.branch",
+						     "the name of a branch",
+						     err)
+			     : error_set(err, failed.code, "%s",
+					 failed.message);
+	gitstore_free(*out);
+	*out = named;
 	free(branch);
 	return rc;
 }

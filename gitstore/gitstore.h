@@ -32,7 +32,8 @@ struct gitstore;
 struct gitstore_options {
 	const char *path;   /* repository or a folder in it; NULL: the one that
 			       holds the current folder */
-	const char *branch; /* NULL: GITSTORE_BRANCH */
+	const char *branch; /* NULL: GITSTORE_BRANCH; "refs/heads/" in front of
+			       it is passed over */
 };
 
 /**
@@ -51,10 +52,20 @@ void gitstore_free(struct gitstore *g);
  *  first use, mode 0700. Borrowed. */
 const char *gitstore_folder(struct gitstore *g, struct error *err);
 
-/** A value of the repository's git configuration ("dbstow.keep"), or of the
- *  file ".dbstow" at the top of the work tree, which comes first; NULL where
- *  there is none.  New memory; the caller frees it. */
-char *gitstore_config(struct gitstore *g, const char *key);
+/**
+ * A value of the repository's git configuration ("dbstow.keep"), or of the file
+ * ".dbstow" at the top of the work tree, which comes first.
+ *
+ * @param out  receives new memory, which the caller frees; NULL: there is none
+ * @return 0, or -1 with ERROR_USAGE when a file cannot be read or is broken
+ */
+int gitstore_config(struct gitstore *g, const char *key, char **out,
+		    struct error *err);
+
+/** Record that the value gitstore_config() gave is not what it has to be:
+ *  "'.dbstow': dbstow.keep is 'x', not a number".  @return -1, ERROR_USAGE */
+int gitstore_config_wrong(struct gitstore *g, const char *key,
+			  const char *wanted, struct error *err);
 
 /* ---- history ---- */
 
@@ -88,16 +99,21 @@ struct history {
 	struct tombstone *deleted;
 	size_t deleted_count;
 	struct object_id tip; /* the index commit */
-	int exists;           /* 0: there is no such branch */
+	int exists;           /* 0: there is no such branch here; what is listed
+				 is then a remote-tracking one's */
 	char *ref;            /* the ref it was read from */
 };
 
 /**
  * Read the branch.  A branch that exists and is not ours: ERROR_REFUSED.
  *
- * @param newest  also look at the remote-tracking branches
- *                (refs/remotes/REMOTE/BRANCH) and take the one whose newest
- *                snapshot is newest; `note` then tells when they differ
+ * Where there is none, the remote-tracking branch (refs/remotes/REMOTE/BRANCH)
+ * whose newest snapshot is newest stands for it: what is written next takes its
+ * list over, and makes the branch.
+ *
+ * @param newest  look at the remote-tracking branches in any case, and take the
+ *                one whose newest snapshot is newest; `note` then tells when
+ *                they differ
  * @param note    receives a line for people or NULL; the caller frees it;
  *                may be NULL
  */
@@ -200,7 +216,9 @@ int gitstore_delete(struct gitstore *g, const struct object_id *id,
 
 #define GITSTORE_UNDO_KEEP 5
 
-/** Keep a published tree under refs/dbstow/undo/TIME; only the newest 5 stay.
+/** Keep a published tree under refs/dbstow/undo/TIME; only the newest 5 of its
+ *  source stay.  Where the newest of them holds the same content, nothing is
+ *  added and that one told.
  *  @param name  receives "undo/20261120T023522Z" (history_find() does not know
  *               it, gitstore_history_at() does); the caller frees it */
 int gitstore_keep_undo(struct gitstore *g, const struct gitstore_snapshot *s,

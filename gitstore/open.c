@@ -91,6 +91,47 @@ static int is_ownership(int rc)
 		strstr(last->message, "safe.directory"));
 }
 
+/*
+ * libgit2 1.5 says "unsupported extension name", others say other things, and
+ * one that is built for it opens such a repository: the configuration is asked.
+ */
+static int is_sha256(const char *path)
+{
+	static const char *const files[] = { "config", "../../config" };
+	git_buf found = { NULL, 0, 0 }, value = { NULL, 0, 0 };
+	git_config *config;
+	char *file;
+	int is = 0;
+	size_t i;
+
+	if (git_repository_discover(&found, path, 0, NULL) < 0)
+		return 0;
+	/* the second: from the folder of a linked work tree */
+	for (i = 0; i < 2 && !is; i++) {
+		config = NULL;
+		file = path_join(found.ptr, files[i]);
+		if (file && file_exists(file) &&
+		    !git_config_open_ondisk(&config, file) &&
+		    !git_config_get_string_buf(&value, config,
+					       "extensions.objectformat"))
+			is = value.ptr && !strcmp(value.ptr, "sha256");
+		git_buf_dispose(&value);
+		git_config_free(config);
+		free(file);
+	}
+	git_buf_dispose(&found);
+	return is;
+}
+
+static int sha256_refused(const char *path, struct error *err)
+{
+	return error_set(err, ERROR_FAILED,
+			 "repository '%s' uses SHA-256 object ids, which "
+			 "dbstow cannot write yet; use one made with 'git init "
+			 "--object-format=sha1'",
+			 path);
+}
+
 static int open_failed(int rc, const char *path, struct error *err)
 {
 	char *safe;
@@ -108,6 +149,8 @@ static int open_failed(int rc, const char *path, struct error *err)
 	if (!file_exists(path))
 		return error_set(err, ERROR_FAILED, "there is no folder '%s'",
 				 path);
+	if (is_sha256(path))
+		return sha256_refused(path, err);
 	if (rc == GIT_ENOTFOUND)
 		return error_set(err, ERROR_FAILED,
 				 "no git repository at '%s'; run 'git init' "
@@ -143,17 +186,29 @@ static int set_paths(struct gitstore *g, struct error *err)
 
 static int set_branch(struct gitstore *g, const char *branch, struct error *err)
 {
+	const char *name = branch;
 	int valid = 0;
-	size_t size = strlen("refs/heads/") + strlen(branch) + 1;
+	size_t size;
 
-	if (git_branch_name_is_valid(&valid, branch) < 0 || !valid)
+	/* a name in full; nobody means "refs/heads/refs/heads/x" */
+	if (!strncmp(name, "refs/heads/", strlen("refs/heads/")))
+		name += strlen("refs/heads/");
+	if (!strncmp(name, "refs/", strlen("refs/")))
+		return error_set(err, ERROR_USAGE,
+				 "'%s' is no branch of this repository; give "
+				 "the name of one, like '%s'",
+				 branch, GITSTORE_BRANCH);
+	size = strlen("refs/heads/") + strlen(name) + 1;
+	/* libgit2 lets a DEL pass, git doesn't */
+	if (git_branch_name_is_valid(&valid, name) < 0 || !valid ||
+	    strchr(name, 0x7f))
 		return error_set(err, ERROR_USAGE,
 				 "'%s' cannot be the name of a branch", branch);
-	g->branch = strdup(branch);
+	g->branch = strdup(name);
 	g->ref = malloc(size);
 	if (!g->branch || !g->ref)
 		return error_nomem(err);
-	snprintf(g->ref, size, "refs/heads/%s", branch);
+	snprintf(g->ref, size, "refs/heads/%s", name);
 	return 0;
 }
 
@@ -187,6 +242,10 @@ int gitstore_open(struct gitstore **out, const struct gitstore_options *o,
 	rc = git_repository_open_ext(&g->repo, path, 0, NULL);
 	if (rc < 0) {
 		open_failed(rc, path, err);
+		goto failed;
+	}
+	if (is_sha256(path)) {
+		sha256_refused(path, err);
 		goto failed;
 	}
 	if (git_repository_odb(&g->odb, g->repo) < 0) {
@@ -265,50 +324,111 @@ const char *gitstore_scratch(struct gitstore *g, struct error *err)
 
 /* ---- configuration ---- */
 
-static char *config_value(git_config *config, const char *key)
+/* @return 0, with *out NULL where there is no such key; libgit2's error code */
+static int config_value(git_config *config, const char *key, char **out)
 {
 	git_buf value = { NULL, 0, 0 };
-	char *out = NULL;
+	int rc = git_config_get_string_buf(&value, config, key);
 
-	if (!git_config_get_string_buf(&value, config, key))
-		out = strdup(value.ptr ? value.ptr : "");
+	*out = rc ? NULL : strdup(value.ptr ? value.ptr : "");
 	git_buf_dispose(&value);
-	return out;
+	if (rc)
+		return rc == GIT_ENOTFOUND ? 0 : rc;
+	return *out ? 0 : -1;
 }
 
-static char *work_tree_value(struct gitstore *g, const char *key)
+/* A file that is there and cannot be read must not pass for none: retention
+ * would fall back to the default, and drop what was to be kept. */
+static int read_work_tree_file(const char *path, const char *key, char **out,
+			       struct error *err)
+{
+	git_config *config = NULL;
+	struct stat st;
+	int rc = 0;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0
+				       : error_errno(err, ERROR_USAGE,
+						     "cannot read '%s'", path);
+	/* of this work tree, not a way out of it */
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, ERROR_USAGE,
+				 "'%s' is not a regular file; make it one or "
+				 "remove it",
+				 path);
+	if (git_config_open_ondisk(&config, path) < 0 ||
+	    config_value(config, key, out) < 0)
+		rc = git_failed(err, ERROR_USAGE, "cannot read '%s'", path);
+	git_config_free(config);
+	return rc;
+}
+
+static int work_tree_value(struct gitstore *g, const char *key, char **out,
+			   struct error *err)
 {
 	const char *top = git_repository_workdir(g->repo);
-	char *path = top ? path_join(top, ".dbstow") : NULL;
-	git_config *config = NULL;
-	char *out = NULL;
-	struct stat st;
+	char *path;
+	int rc;
 
-	/* A regular file of this work tree, not a way out of it */
-	if (path && !lstat(path, &st) && S_ISREG(st.st_mode) &&
-	    !git_config_open_ondisk(&config, path))
-		out = config_value(config, key);
-	git_config_free(config);
+	*out = NULL;
+	if (!top)
+		return 0;
+	path = path_join(top, ".dbstow");
+	if (!path)
+		return error_nomem(err);
+	rc = read_work_tree_file(path, key, out, err);
 	free(path);
-	return out;
+	return rc;
+}
+
+static int repository_value(struct gitstore *g, const char *key, char **out,
+			    struct error *err)
+{
+	git_config *config = NULL;
+	int rc = 0;
+
+	*out = NULL;
+	if (git_repository_config(&config, g->repo) < 0 ||
+	    config_value(config, key, out) < 0)
+		rc = git_failed(err, ERROR_USAGE,
+				"cannot read git's configuration");
+	git_config_free(config);
+	return rc;
 }
 
 char *repository_config(struct gitstore *g, const char *key)
 {
-	git_config *config = NULL;
-	char *out = NULL;
+	char *out;
 
-	if (!git_repository_config(&config, g->repo))
-		out = config_value(config, key);
-	git_config_free(config);
-	return out;
+	return repository_value(g, key, &out, NULL) < 0 ? NULL : out;
 }
 
-char *gitstore_config(struct gitstore *g, const char *key)
+int gitstore_config(struct gitstore *g, const char *key, char **out,
+		    struct error *err)
 {
-	char *out = work_tree_value(g, key);
+	int rc = work_tree_value(g, key, out, err);
 
-	return out ? out : repository_config(g, key);
+	if (!rc && !*out)
+		rc = repository_value(g, key, out, err);
+	return rc;
+}
+
+int gitstore_config_wrong(struct gitstore *g, const char *key,
+			  const char *wanted, struct error *err)
+{
+	const char *where = "'.dbstow'";
+	char *value;
+
+	if (work_tree_value(g, key, &value, err) < 0)
+		return -1;
+	if (!value) {
+		where = "git's configuration";
+		value = repository_config(g, key);
+	}
+	error_set(err, ERROR_USAGE, "%s: %s is '%s', not %s", where, key,
+		  value ? value : "", wanted);
+	free(value);
+	return -1;
 }
 
 /* ---- ids ---- */

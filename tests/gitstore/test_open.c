@@ -71,6 +71,54 @@ static void a_name_that_is_no_branch_is_refused(void **state)
 		       "'a?b' cannot be the name of a branch");
 }
 
+static void what_git_takes_for_a_branch_we_take(void **state)
+{
+	static const char *const names[] = {
+		"a",      "a/b",  "a.b",    "@",    "@/a",      "\303\244",
+		".a",     "a/.b", "a.lock", "a./b", "x.lock/b", "a.",
+		"a/",     "/a",   "a//b",   "a b",  "a~b",      "a^b",
+		"a:b",    "a?b",  "a*b",    "a[b",  "a\\b",     "a@{b",
+		"a\177b", "HEAD", "HEAD/a", "-a",   "a-",       "",
+	};
+	struct fixture *f = *state;
+	size_t i;
+	int git;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		git = repo_sh(f->repo,
+			      "git check-ref-format --branch '%s' >../o 2>&1",
+			      names[i]);
+		if (try_open(f->repo, names[i], &f->err) != (git ? -1 : 0))
+			fail_msg("'%s': git says %d, we say '%s'", names[i],
+				 git, f->err.message);
+		error_clear(&f->err);
+	}
+}
+
+static void a_branch_may_be_named_in_full(void **state)
+{
+	struct fixture *f = *state;
+
+	open_at(f, f->repo, "refs/heads/a/b");
+	assert_string_equal(f->g->branch, "a/b");
+	add(f, "one\n", 0);
+	assert_git(f, "refs/heads/a/b",
+		   "git for-each-ref "
+		   "--format='%%(refname)'");
+	assert_refused(try_open(f->repo, "refs/heads/", &f->err), &f->err,
+		       ERROR_USAGE,
+		       "'refs/heads/' cannot be the name of a branch");
+	assert_refused(try_open(f->repo, "refs/heads/refs/heads/a", &f->err),
+		       &f->err, ERROR_USAGE,
+		       "'refs/heads/refs/heads/a' is no branch of this "
+		       "repository; give the name of one, like "
+		       "'database-backups'");
+	assert_refused(try_open(f->repo, "refs/remotes/o/a", &f->err), &f->err,
+		       ERROR_USAGE,
+		       "'refs/remotes/o/a' is no branch of this repository; "
+		       "give the name of one, like 'database-backups'");
+}
+
 static void a_bare_repository_works(void **state)
 {
 	struct fixture *f = *state;
@@ -208,47 +256,102 @@ static void harmless_extensions_are_no_obstacle(void **state)
 
 static void another_object_format_is_refused(void **state)
 {
+	static const char *const paths[] = { "big", "big/sub", "linked",
+					     "bare" };
 	struct fixture *f = *state;
-	char *path = path_join(f->folder, "big");
+	char want[512];
+	char *path;
+	size_t i;
 
 	assert_int_equal(
-		repo_sh(f->folder, "git init -q --object-format=sha256 big"),
+		repo_sh(f->folder,
+			"git init -q --object-format=sha256 big && cd big && "
+			"mkdir sub && git commit -q --allow-empty -m x && git "
+			"worktree add -q ../linked 2>&1 && git init -q --bare "
+			"--object-format=sha256 ../bare"),
 		0);
-	assert_int_equal(try_open(path, NULL, &f->err), -1);
-	assert_int_equal(f->err.code, ERROR_FAILED);
-	assert_non_null(strstr(f->err.message, "cannot open the repository"));
-	error_clear(&f->err);
-	free(path);
+	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		path = path_join(f->folder, paths[i]);
+		snprintf(
+			want, sizeof(want),
+			"repository '%s' uses SHA-256 object ids, which dbstow "
+			"cannot write yet; use one made with 'git init "
+			"--object-format=sha1'",
+			path);
+		assert_refused(try_open(path, NULL, &f->err), &f->err,
+			       ERROR_FAILED, want);
+		free(path);
+	}
+}
+
+static void assert_config(struct fixture *f, const char *key, const char *want)
+{
+	char *value;
+
+	assert_ok(gitstore_config(f->g, key, &value, &f->err), &f->err);
+	if (want)
+		assert_string_equal(value, want);
+	else
+		assert_null(value);
+	free(value);
 }
 
 static void settings_come_from_the_work_tree_first(void **state)
 {
 	struct fixture *f = *state;
-	char *value;
 
-	assert_null(gitstore_config(f->g, "dbstow.keep"));
+	assert_config(f, "dbstow.keep", NULL);
 	assert_int_equal(repo_sh(f->repo, "git config dbstow.keep 5 && git "
 					  "config dbstow.other x"),
 			 0);
-	value = gitstore_config(f->g, "dbstow.keep");
-	assert_string_equal(value, "5");
-	free(value);
+	assert_config(f, "dbstow.keep", "5");
+	assert_refused(gitstore_config_wrong(f->g, "dbstow.keep", "7", &f->err),
+		       &f->err, ERROR_USAGE,
+		       "git's configuration: dbstow.keep is '5', not 7");
 	assert_int_equal(repo_sh(f->repo, "git config -f .dbstow dbstow.keep "
 					  "30"),
 			 0);
-	value = gitstore_config(f->g, "dbstow.keep");
-	assert_string_equal(value, "30");
-	free(value);
-	value = gitstore_config(f->g, "dbstow.other");
-	assert_string_equal(value, "x");
-	free(value);
-	/* a way out of the work tree is not followed */
-	assert_int_equal(repo_sh(f->repo, "mv .dbstow ../d && ln -s ../d "
-					  ".dbstow"),
+	assert_config(f, "dbstow.keep", "30");
+	assert_config(f, "dbstow.other", "x");
+	assert_refused(gitstore_config_wrong(f->g, "dbstow.keep", "7", &f->err),
+		       &f->err, ERROR_USAGE,
+		       "'.dbstow': dbstow.keep is '30', not 7");
+	/* a key without a value is there */
+	assert_int_equal(repo_sh(f->repo, "printf '[dbstow]\\nkeep\\n' "
+					  ">.dbstow"),
 			 0);
-	value = gitstore_config(f->g, "dbstow.keep");
-	assert_string_equal(value, "5");
-	free(value);
+	assert_config(f, "dbstow.keep", "");
+}
+
+static void
+a_file_of_settings_that_cannot_be_read_is_no_absent_one(void **state)
+{
+	struct fixture *f = *state;
+	char *value, want[512];
+
+	assert_int_equal(repo_sh(f->repo, "printf '[dbstow\\nkeep = 30\\n' "
+					  ">.dbstow"),
+			 0);
+	snprintf(want, sizeof(want),
+		 "cannot read '%s/.dbstow': failed to parse config file: "
+		 "missing ']' in section header (in %s/.dbstow:1)",
+		 f->repo, f->repo);
+	assert_refused(gitstore_config(f->g, "dbstow.keep", &value, &f->err),
+		       &f->err, ERROR_USAGE, want);
+	assert_null(value);
+	/* a way out of the work tree is not followed, and not passed over */
+	assert_int_equal(repo_sh(f->repo, "git config -f ../d dbstow.keep 3 && "
+					  "ln -sf ../d .dbstow"),
+			 0);
+	snprintf(want, sizeof(want),
+		 "'%s/.dbstow' is not a regular file; make it one or remove it",
+		 f->repo);
+	assert_refused(gitstore_config(f->g, "dbstow.keep", &value, &f->err),
+		       &f->err, ERROR_USAGE, want);
+	assert_null(value);
+	assert_int_equal(repo_sh(f->repo, "rm .dbstow && mkdir .dbstow"), 0);
+	assert_refused(gitstore_config(f->g, "dbstow.keep", &value, &f->err),
+		       &f->err, ERROR_USAGE, want);
 }
 
 /* As the user nobody, who owns nothing here. */
@@ -353,6 +456,10 @@ int main(void)
 			a_folder_in_the_repository_will_do, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_name_that_is_no_branch_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_git_takes_for_a_branch_we_take, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_branch_may_be_named_in_full,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_bare_repository_works, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(
@@ -376,6 +483,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			settings_come_from_the_work_tree_first, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_file_of_settings_that_cannot_be_read_is_no_absent_one,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_repository_of_another_user_is_told_with_what_to_type,
 			setup, teardown),
