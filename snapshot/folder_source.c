@@ -266,6 +266,22 @@ static void folder_free(struct source *s)
 	free(f);
 }
 
+static void cannot_open(const char *path, struct error *err)
+{
+	int reason = errno;
+	struct stat st;
+
+	if (reason == ENOTDIR && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		error_set(err, ERROR_FAILED,
+			  "'%s' is a file; --from takes a folder: a checkout "
+			  "or an unpacked archive of the branch",
+			  path);
+		return;
+	}
+	errno = reason;
+	error_errno(err, ERROR_FAILED, "cannot open folder '%s'", path);
+}
+
 int folder_source_open(struct source **out, const char *path, struct error *err)
 {
 	struct folder_source *f = calloc(1, sizeof(*f));
@@ -287,7 +303,7 @@ int folder_source_open(struct source **out, const char *path, struct error *err)
 	}
 	f->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->root < 0) {
-		error_errno(err, ERROR_FAILED, "cannot open folder '%s'", path);
+		cannot_open(path, err);
 		goto failed;
 	}
 	*out = &f->source;
