@@ -245,21 +245,103 @@ static int place_undo(struct gitstore *g, int64_t when_s,
 	return rc;
 }
 
-/* What can't be removed now is removed by the next one. */
+/* A safety snapshot alone; NULL where there is none that can be read. */
+static struct history *read_undo(struct gitstore *g, const char *ref)
+{
+	struct history *h = NULL;
+	struct object_id id;
+
+	if (ref_read(g, ref, &id, NULL) ||
+	    history_read(g, &id, HISTORY_ANY, &h, NULL))
+		return NULL;
+	if (h->count == 1 && object_same(&h->snapshots[0].id, &id))
+		return h;
+	history_free(h);
+	return NULL;
+}
+
+static void remove_ref(struct gitstore *g, const char *ref)
+{
+	git_reference *r = NULL;
+
+	if (!git_reference_lookup(&r, g->repo, ref))
+		git_reference_delete(r);
+	git_reference_free(r);
+}
+
+/*
+ * The newest of each source stay: a busy database must not push out the only
+ * copy of another one.  What can't be read is not ours to remove; what can't be
+ * removed now is removed by the next one.
+ */
 static void trim_undo(struct gitstore *g)
 {
-	git_reference *r;
+	struct history **seen = NULL;
 	struct undo_list l;
-	size_t i;
+	size_t i, k, newer, count = 0;
 
 	if (!list_undo(g, &l, NULL))
-		for (i = 0; i + GITSTORE_UNDO_KEEP < l.count; i++) {
-			r = NULL;
-			if (!git_reference_lookup(&r, g->repo, l.refs[i]))
-				git_reference_delete(r);
-			git_reference_free(r);
-		}
+		seen = calloc(l.count + 1, sizeof(struct history *));
+	for (i = seen ? l.count : 0; i-- > 0;) {
+		seen[count] = read_undo(g, l.refs[i]);
+		if (!seen[count])
+			continue;
+		for (k = newer = 0; k < count; k++)
+			newer += !strcmp(seen[k]->source, seen[count]->source);
+		if (newer >= GITSTORE_UNDO_KEEP)
+			remove_ref(g, l.refs[i]);
+		count++;
+	}
+	while (count)
+		history_free(seen[--count]);
+	free(seen);
 	undo_list_release(&l);
+}
+
+/* Is all of it there, without what only our new pack has?  0 or 1, -1 */
+static int is_whole(struct gitstore *g, const struct object_id *commit,
+		    struct error *err)
+{
+	int published = g->published, whole;
+	struct raw_commit c;
+
+	g->published = 0;
+	whole = !raw_commit_read(g, commit, &c, NULL) &&
+		!tree_complete(g, &c.tree, NULL);
+	raw_commit_release(&c);
+	g->published = published;
+	return store_look_again(g, err) < 0 ? -1 : whole;
+}
+
+/* The newest safety snapshot of the same source, if its content is the same: a
+ * restore that is done again and again keeps one copy, not five equal ones.
+ * @return 1 with `ref` and `id`; 0: there is no such one; -1 */
+static int find_equal(struct gitstore *g, const struct gitstore_snapshot *s,
+		      char **ref, struct object_id *id, struct error *err)
+{
+	struct history *h = NULL;
+	struct undo_list l;
+	size_t i;
+	int rc = list_undo(g, &l, err);
+
+	for (i = l.count; !rc && !h && i-- > 0;) {
+		h = read_undo(g, l.refs[i]);
+		if (!h || !strcmp(h->source, s->source))
+			continue;
+		history_free(h);
+		h = NULL;
+	}
+	if (h && object_same(&h->snapshots[0].content, &s->content)) {
+		*id = h->snapshots[0].id;
+		rc = is_whole(g, id, err);
+	}
+	if (rc > 0) {
+		*ref = strdup(l.refs[i]);
+		rc = *ref ? 1 : error_nomem(err);
+	}
+	history_free(h);
+	undo_list_release(&l);
+	return rc;
 }
 
 /* Is all there that we did not store because the branch reached it? */
@@ -290,8 +372,13 @@ int gitstore_keep_undo(struct gitstore *g, const struct gitstore_snapshot *s,
 			 err) < 0 ||
 	    store_lock(g, err) < 0)
 		goto done;
-	if (!check_tree(g, &s->tree, err))
-		rc = place_undo(g, s->created_at_s, &c, &ref, err);
+	rc = find_equal(g, s, &ref, id, err);
+	if (!rc) {
+		*id = c.id;
+		rc = check_tree(g, &s->tree, err);
+		if (!rc)
+			rc = place_undo(g, s->created_at_s, &c, &ref, err);
+	}
 	if (rc < 0) {
 		placed_discard(g);
 	} else {
@@ -302,10 +389,8 @@ int gitstore_keep_undo(struct gitstore *g, const struct gitstore_snapshot *s,
 	store_unlock(g);
 	if (rc < 0)
 		goto done;
-	*id = c.id;
 	*name = strdup(ref + strlen("refs/dbstow/"));
-	if (!*name)
-		rc = error_nomem(err);
+	rc = *name ? 0 : error_nomem(err);
 done:
 	free(ref);
 	buffer_release(&c.body);

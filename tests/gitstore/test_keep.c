@@ -121,16 +121,24 @@ static void what_must_not_be_deleted_is_refused(void **state)
 	assert_ok(gitstore_delete(f->g, &r.id, &f->err), &f->err);
 }
 
-static char *keep_undo(struct fixture *f, const char *rows, int64_t when_s,
-		       struct object_id *id)
+static char *keep_undo_of(struct fixture *f, const char *source,
+			  const char *rows, int64_t when_s,
+			  struct object_id *id)
 {
 	struct gitstore_snapshot s = snapshot_of("none (safety)", when_s);
 	char *name;
 
 	s.kind = "safety";
+	s.source = source;
 	assert_ok(publish(f->g, rows, &s, &f->err), &f->err);
 	assert_ok(gitstore_keep_undo(f->g, &s, &name, id, &f->err), &f->err);
 	return name;
+}
+
+static char *keep_undo(struct fixture *f, const char *rows, int64_t when_s,
+		       struct object_id *id)
+{
+	return keep_undo_of(f, "app.db", rows, when_s, id);
 }
 
 static void a_safety_snapshot_lies_outside_the_branch(void **state)
@@ -145,7 +153,7 @@ static void a_safety_snapshot_lies_outside_the_branch(void **state)
 	add(f, "a\n", 0);
 	name = keep_undo(f, "undo\n", T0, &id);
 	assert_string_equal(name, "undo/20261120T023522Z");
-	second = keep_undo(f, "undo\n", T0, &again);
+	second = keep_undo(f, "other\n", T0, &again);
 	assert_string_equal(second, "undo/20261120T023522Z-2");
 	free(second);
 	h = read_history(f);
@@ -196,6 +204,92 @@ static void only_the_newest_five_safety_snapshots_stay(void **state)
 	assert_git(f, "", FSCK);
 }
 
+static void a_source_keeps_its_five_whatever_others_do(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id id, first;
+	char rows[32], *name;
+	int i;
+
+	name = keep_undo_of(f, "quiet.db", "quiet\n", T0, &first);
+	for (i = 1; i < 8; i++) {
+		snprintf(rows, sizeof(rows), "%d\n", i);
+		free(keep_undo(f, rows, T0 + i, &id));
+	}
+	assert_git(f,
+		   "20261120T023522Z\n20261120T023525Z\n20261120T023526Z\n"
+		   "20261120T023527Z\n20261120T023528Z\n20261120T023529Z",
+		   "git for-each-ref --format='%%(refname:lstrip=3)'");
+	assert_git(f, "quiet", "git show refs/dbstow/%s:data/tables/t/0.jsonl",
+		   name);
+	free(name);
+	/* what is not a safety snapshot is neither counted nor removed */
+	assert_int_equal(repo_sh(f->repo, "git update-ref "
+					  "refs/dbstow/undo/20200101T000000Z "
+					  "$(git commit-tree -m x $(git "
+					  "mktree </dev/null))"),
+			 0);
+	free(keep_undo(f, "8\n", T0 + 8, &id));
+	assert_git(f, "7", "git for-each-ref refs/dbstow/undo | wc -l");
+	assert_git(f, "", FSCK);
+}
+
+static void equal_content_takes_no_second_place(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id one, id, tip;
+	char *name;
+
+	free(keep_undo(f, "one\n", T0, &one));
+	/* another source's is another matter */
+	free(keep_undo_of(f, "b.db", "one\n", T0 + 1, &id));
+	assert_int_not_equal(memcmp(&one, &id, sizeof(id)), 0);
+	name = keep_undo(f, "one\n", T0 + 2, &id);
+	assert_string_equal(name, "undo/20261120T023522Z");
+	assert_same(&id, &one);
+	free(name);
+	assert_int_equal(ref_read(f->g, "refs/dbstow/undo/20261120T023522Z",
+				  &tip, &f->err),
+			 0);
+	assert_same(&tip, &one);
+	assert_git(f, "2", "git for-each-ref refs/dbstow/undo | wc -l");
+	assert_git(f, "2", "ls .git/objects/pack/*.pack | wc -l");
+	assert_git(f, "", "ls .git/dbstow/tmp.*");
+	/* the newest only: what was there before is another state */
+	free(keep_undo(f, "two\n", T0 + 3, &id));
+	name = keep_undo(f, "one\n", T0 + 4, &id);
+	assert_string_equal(name, "undo/20261120T023526Z");
+	free(name);
+	/* the store can be used further */
+	add(f, "three\n", 5);
+	assert_git(f, "", FSCK);
+}
+
+static void an_equal_one_that_lost_a_file_is_no_safety(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id one, id;
+	char *name;
+
+	free(keep_undo(f, "one\n", T0, &one));
+	assert_int_equal(
+		repo_sh(f->repo,
+			"mv .git/objects/pack/*.pack .. && rm -f "
+			".git/objects/pack/* && cat ../*.pack | git "
+			"unpack-objects -q && f=$(echo one | git hash-object "
+			"--stdin) && rm -f .git/objects/$(echo $f | cut -c "
+			"1-2)/$(echo $f | cut -c 3-)"),
+		0);
+	reopen(f);
+	name = keep_undo(f, "one\n", T0 + 2, &id);
+	assert_string_equal(name, "undo/20261120T023524Z");
+	assert_int_not_equal(memcmp(&one, &id, sizeof(id)), 0);
+	assert_git(f, "one", "git show refs/dbstow/%s:data/tables/t/0.jsonl",
+		   name);
+	free(name);
+	assert_git(f, "", FSCK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +310,14 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			only_the_newest_five_safety_snapshots_stay, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_source_keeps_its_five_whatever_others_do, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			equal_content_takes_no_second_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_equal_one_that_lost_a_file_is_no_safety, setup,
 			teardown),
 	};
 
