@@ -83,12 +83,19 @@ static int check_adopt(struct gitstore *g, const struct object_id *tip,
 	return rc;
 }
 
-static int missing_here(struct gitstore *g, const struct object_id *id,
-			struct error *err)
+static int missing_here(struct gitstore *g, const struct history *h,
+			const struct object_id *id, struct error *err)
 {
 	char hex[SHORT_HEX_SIZE];
 
 	object_short(hex, id);
+	if (!h->exists)
+		return error_set(
+			err, ERROR_REFUSED,
+			"snapshot %s of '%s' is not in this repository, and "
+			"its list cannot be taken over without it; run 'git "
+			"fetch --unshallow' or work in a full clone",
+			hex, h->ref);
 	return error_set(
 		err, ERROR_REFUSED,
 		"snapshot %s of branch '%s' is not in this repository, "
@@ -108,7 +115,7 @@ static int check_complete(struct gitstore *g, const struct history *h,
 			continue;
 		if (h->snapshots[i].absent ||
 		    !object_exists(g, &h->snapshots[i].id))
-			return missing_here(g, &h->snapshots[i].id, err);
+			return missing_here(g, h, &h->snapshots[i].id, err);
 	}
 	return 0;
 }
@@ -179,7 +186,7 @@ static int newest_tree(struct gitstore *g, const struct history *h,
 	}
 	rc = raw_commit_read(g, &h->snapshots[0].id, &c, err);
 	if (rc > 0)
-		return missing_here(g, &h->snapshots[0].id, err);
+		return missing_here(g, h, &h->snapshots[0].id, err);
 	if (!rc)
 		*tree = c.tree;
 	raw_commit_release(&c);
@@ -225,10 +232,12 @@ static int write_list(struct gitstore *g, const struct history *h,
 {
 	struct new_commit index = { .body = BUFFER_INIT };
 	const struct new_commit *commits[2];
-	struct move m = { .ref = g->ref, .old = h->tip, .log = e->log };
+	struct move m = { .ref = g->ref, .log = e->log };
 	size_t count = 0;
 	int rc = -1;
 
+	if (h->exists) /* else the tip is a remote-tracking branch's */
+		m.old = h->tip;
 	if (build_index(g, h, e, &index, err) < 0)
 		goto done;
 	m.id = index.id;

@@ -431,13 +431,7 @@ static int history_of_ref(struct gitstore *g, const char *ref,
 	return set_ref(*out, ref, err) < 0 ? -1 : rc;
 }
 
-int history_of_branch(struct gitstore *g, struct history **out,
-		      struct error *err)
-{
-	return history_of_ref(g, g->ref, out, err);
-}
-
-/* ---- the newer of local and remote-tracking branch ---- */
+/* ---- the remote-tracking branches ---- */
 
 static int64_t newest_time(const struct history *h)
 {
@@ -456,13 +450,49 @@ static int same_list(const struct history *a, const struct history *b)
 	return 1;
 }
 
-/* The remote-tracking branch whose newest snapshot is newest; NULL: none */
+/*
+ * A '*' stands for slashes too: "refs/remotes/origin/x/database-backups" may be
+ * of a remote "origin/x", or be another branch, "x/database-backups" of origin.
+ */
+static int is_remote_of_ours(struct gitstore *g, const char *ref)
+{
+	size_t before = strlen("refs/remotes/"), size = strlen(ref) - before;
+	git_remote *remote = NULL;
+	char *name = strndup(ref + before, size - strlen(g->branch) - 1);
+	int ours = name && (!strchr(name, '/') ||
+			    !git_remote_lookup(&remote, g->repo, name));
+
+	git_remote_free(remote);
+	free(name);
+	return ours;
+}
+
+/* What is not ours there (1) is no reason to stop. */
+static void take_newer(struct gitstore *g, const char *ref,
+		       struct history **out, struct error *unread)
+{
+	struct error one = ERROR_INIT;
+	struct history *h = NULL;
+	int rc = history_of_ref(g, ref, &h, &one);
+
+	if (rc < 0)
+		error_set(unread, one.code, "cannot go on from '%s': %s", ref,
+			  one.message);
+	if (rc || !h->count || (*out && newest_time(*out) >= newest_time(h))) {
+		history_free(h);
+		return;
+	}
+	history_free(*out);
+	*out = h;
+}
+
+/* The remote-tracking branch whose newest snapshot is newest; NULL: none.
+ * @param unread  receives the first error of one that is ours, or damaged */
 static int newest_remote(struct gitstore *g, struct history **out,
-			 struct error *err)
+			 struct error *unread, struct error *err)
 {
 	git_reference_iterator *all = NULL;
 	struct buffer pattern = BUFFER_INIT;
-	struct history *h;
 	const char *name;
 	int rc = 0;
 
@@ -474,18 +504,46 @@ static int newest_remote(struct gitstore *g, struct history **out,
 	}
 	if (git_reference_iterator_glob_new(&all, g->repo, pattern.data) < 0)
 		rc = git_failed(err, ERROR_FAILED, "cannot read the refs");
-	while (!rc && !git_reference_next_name(&name, all)) {
-		/* what is not ours there is no reason to stop */
-		if (history_of_ref(g, name, &h, NULL) || !h->count ||
-		    (*out && newest_time(*out) >= newest_time(h))) {
-			history_free(h);
-			continue;
-		}
-		history_free(*out);
-		*out = h;
-	}
+	while (!rc && !git_reference_next_name(&name, all))
+		if (is_remote_of_ours(g, name))
+			take_newer(g, name, out, unread);
 	git_reference_iterator_free(all);
 	buffer_release(&pattern);
+	return rc;
+}
+
+/*
+ * In a fresh clone there is only the remote-tracking branch.  An export that
+ * began a list of its own there would share nothing with the one it continues,
+ * and one of the two would be lost when they meet.
+ */
+static int go_on_from_remote(struct gitstore *g, struct history **out,
+			     struct error *err)
+{
+	struct error unread = ERROR_INIT;
+	struct history *remote = NULL;
+
+	if (newest_remote(g, &remote, &unread, err) < 0) {
+		history_free(remote);
+		return -1;
+	}
+	if (!remote && unread.code)
+		return error_set(err, unread.code, "%s", unread.message);
+	if (!remote)
+		return 0;
+	remote->exists = 0;
+	history_free(*out);
+	*out = remote;
+	return 0;
+}
+
+int history_of_branch(struct gitstore *g, struct history **out,
+		      struct error *err)
+{
+	int rc = history_of_ref(g, g->ref, out, err);
+
+	if (!rc && !(*out)->exists)
+		rc = go_on_from_remote(g, out, err);
 	return rc;
 }
 
@@ -495,16 +553,28 @@ static char *make_note(const struct history *used, const struct history *other)
 	char newer[CLOCK_TEXT_SIZE], older[CLOCK_TEXT_SIZE];
 
 	clock_text(newer, newest_time(used));
-	if (!other->count) {
-		buffer_printf(&text, "'%s' is not here; reading '%s'",
-			      other->ref, used->ref);
-	} else {
-		clock_text(older, newest_time(other));
+	clock_text(older, newest_time(other));
+	buffer_printf(&text,
+		      "'%s' (newest %s) and '%s' (newest %s) differ; reading "
+		      "the first",
+		      used->ref, newer, other->ref, older);
+	return buffer_detach(&text);
+}
+
+/* The list is a remote-tracking branch's, since there is no local one. */
+static char *note_base(struct gitstore *g, const struct history *h, int newest)
+{
+	struct buffer text = BUFFER_INIT;
+
+	if (newest)
+		buffer_printf(&text, "'%s' is not here; reading '%s'", g->ref,
+			      h->ref);
+	else
 		buffer_printf(&text,
-			      "'%s' (newest %s) and '%s' (newest %s) differ; "
-			      "reading the first",
-			      used->ref, newer, other->ref, older);
-	}
+			      "'%s' is not here; going on from '%s' (%zu "
+			      "snapshot%s)",
+			      g->ref, h->ref, h->count,
+			      h->count == 1 ? "" : "s");
 	return buffer_detach(&text);
 }
 
@@ -540,15 +610,18 @@ int gitstore_history(struct gitstore *g, int newest, struct history **out,
 	rc = history_of_branch(g, out, err);
 	if (rc > 0)
 		rc = branch_not_ours(g, err);
-	if (!rc && newest)
-		rc = newest_remote(g, &remote, err);
+	if (!rc && newest && (*out)->exists)
+		rc = newest_remote(g, &remote, NULL, err);
 	if (rc < 0) {
+		history_free(remote);
 		history_free(*out);
 		*out = NULL;
 		return -1;
 	}
 	if (remote)
 		choose(out, remote, note);
+	else if (note && !(*out)->exists && (*out)->count)
+		*note = note_base(g, *out, newest);
 	return 0;
 }
 
