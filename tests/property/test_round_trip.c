@@ -132,7 +132,7 @@ static void remove_db(const char *path)
 
 int main(int argc, char **argv)
 {
-	uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : 400;
+	uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : 2000;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10)
 				 : (uint64_t)time(NULL) * 1000003;
 	const char *tmp = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
