@@ -120,6 +120,7 @@ static int is_sha256(const char *path)
 		free(file);
 	}
 	git_buf_dispose(&found);
+	git_error_clear(); /* or a later failure would be told so */
 	return is;
 }
 
@@ -134,8 +135,11 @@ static int sha256_refused(const char *path, struct error *err)
 
 static int open_failed(int rc, const char *path, struct error *err)
 {
+	struct error why = ERROR_INIT;
 	char *safe;
 
+	/* libgit2 remembers its last failure only, and more may follow */
+	git_failed(&why, ERROR_FAILED, "cannot open the repository '%s'", path);
 	if (is_ownership(rc)) {
 		safe = safe_path(path);
 		error_set(err, ERROR_REFUSED,
@@ -156,8 +160,7 @@ static int open_failed(int rc, const char *path, struct error *err)
 				 "no git repository at '%s'; run 'git init' "
 				 "there or name one with --repo",
 				 path);
-	return git_failed(err, ERROR_FAILED, "cannot open the repository '%s'",
-			  path);
+	return error_set(err, why.code, "%s", why.message);
 }
 
 /* "a/b/" -> "a/b" in new memory */
@@ -332,9 +335,10 @@ static int config_value(git_config *config, const char *key, char **out)
 
 	*out = rc ? NULL : strdup(value.ptr ? value.ptr : "");
 	git_buf_dispose(&value);
-	if (rc)
-		return rc == GIT_ENOTFOUND ? 0 : rc;
-	return *out ? 0 : -1;
+	if (rc != GIT_ENOTFOUND)
+		return rc ? rc : *out ? 0 : -1;
+	git_error_clear(); /* or a later failure would be told so */
+	return 0;
 }
 
 /* A file that is there and cannot be read must not pass for none: retention
