@@ -456,14 +456,19 @@ static int same_list(const struct history *a, const struct history *b)
  */
 static int is_remote_of_ours(struct gitstore *g, const char *ref)
 {
-	size_t before = strlen("refs/remotes/"), size = strlen(ref) - before;
-	git_remote *remote = NULL;
-	char *name = strndup(ref + before, size - strlen(g->branch) - 1);
-	int ours = name && (!strchr(name, '/') ||
-			    !git_remote_lookup(&remote, g->repo, name));
+	const char *name = ref + strlen("refs/remotes/");
+	size_t size = strlen(name) - strlen(g->branch) - 1;
+	struct buffer key = BUFFER_INIT;
+	char *url = NULL;
+	int ours = !memchr(name, '/', size);
 
-	git_remote_free(remote);
-	free(name);
+	/* not git_remote_lookup(): libgit2 1.5 leaks in that */
+	buffer_printf(&key, "remote.%.*s.url", (int)size, name);
+	if (!ours && buffer_cstr(&key))
+		url = repository_config(g, key.data);
+	ours |= url != NULL;
+	free(url);
+	buffer_release(&key);
 	return ours;
 }
 
