@@ -99,10 +99,6 @@ int sql_file_size(sqlite3 *sql, uint64_t *size, uint64_t *pages,
 
 /* ---- stand_ins.c ---- */
 
-/** No function that could do harm may run from the text of a schema.
- *  @return 0, or -1 when memory ran out */
-int distrust_schema(sqlite3 *sql);
-
 /** sqlite3_collation_needed() callback; `payload` is the database. */
 void collation_needed(void *payload, sqlite3 *sql, int encoding,
 		      const char *name);

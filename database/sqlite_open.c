@@ -12,6 +12,7 @@
  */
 #include "base/error.h"
 #include "base/file.h"
+#include "database/distrust.h"
 #include "database/sqlite_copy.h"
 #include "database/sqlite_internal.h"
 #include "snapshot/text.h"
