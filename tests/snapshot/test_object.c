@@ -383,6 +383,15 @@ static void a_folder_that_is_not_there_is_an_error(void **state)
 	assert_int_equal(err.code, ERROR_FAILED);
 	assert_string_equal(err.message, expected);
 	error_clear(&err);
+	snprintf(expected, sizeof(expected),
+		 "'%s/x.json' is a file; --from takes a folder: a checkout or "
+		 "an unpacked archive of the branch",
+		 folder);
+	write_file("x.json", "{}");
+	assert_int_equal(folder_source_open(&s, at("x.json"), &err), -1);
+	assert_int_equal(err.code, ERROR_FAILED);
+	assert_string_equal(err.message, expected);
+	error_clear(&err);
 	s = opened();
 	assert_int_equal(source_tree_id(s, "data", &id, &err), -1);
 	assert_int_equal(err.code, ERROR_DAMAGE);
