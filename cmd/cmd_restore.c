@@ -279,7 +279,7 @@ static int move_aside_and_install(struct run *r, struct error *err)
 	if (restore_move_aside(r->real, &r->moved, err) < 0)
 		return -1;
 	cmd_note(r->cmd, "moved what was there to '%s'", r->moved);
-	return restore_install(r->built, r->real, err);
+	return restore_install(r->built, r->real, r->moved, err);
 }
 
 /** A database whose schema can be read may still be damaged further in: then
@@ -303,7 +303,7 @@ static int put_in_place(struct run *r, struct error *err)
 {
 	switch (r->state) {
 	case TARGET_ABSENT:
-		return restore_install(r->built, r->real, err);
+		return restore_install(r->built, r->real, NULL, err);
 	case TARGET_SIDE_FILES:
 	case TARGET_EMPTY:
 	case TARGET_DAMAGED:

@@ -42,9 +42,10 @@ static int copy_database(const char *from, const char *to, struct error *err)
 	sqlite3 *source = NULL, *copy = NULL;
 	int rc = -1;
 
-	if (target_open(&source, from, 0, 0, err) < 0)
+	if (target_open(&source, from, 0, OPEN_PAGES, err) < 0)
 		goto done;
-	if (create_file(to, err) < 0 || target_open(&copy, to, 0, 0, err) < 0)
+	if (create_file(to, err) < 0 ||
+	    target_open(&copy, to, 0, OPEN_PAGES, err) < 0)
 		goto done;
 	rc = copy_pages(from, source, to, copy, err);
 done:

@@ -68,11 +68,36 @@ static int configure(struct into *in, struct error *err)
 	return target_add_functions(in->db, err);
 }
 
+/*
+ * Distrusted, because the snapshot's tables will be seen through the same
+ * connection, unless the target needs what that takes away; its triggers, when
+ * they shall run, may need anything.
+ */
+static int open_target(struct into *in, int busy_timeout_ms, struct error *err)
+{
+	int rc;
+
+	if (in->triggers)
+		return target_open(&in->db, in->target, busy_timeout_ms,
+				   OPEN_WITH_MODULES, err);
+	if (target_open(&in->db, in->target, busy_timeout_ms, OPEN_DISTRUSTED,
+			err) < 0)
+		return -1;
+	rc = sqlite3_exec(in->db, "SELECT 1 FROM main.sqlite_schema LIMIT 1",
+			  NULL, NULL, NULL);
+	if ((rc & 0xff) != SQLITE_ERROR && (rc & 0xff) != SQLITE_CORRUPT)
+		return 0;
+	sqlite3_close(in->db);
+	in->db = NULL;
+	return target_open(&in->db, in->target, busy_timeout_ms, OPEN_TRUSTED,
+			   err);
+}
+
 static int begin(struct into *in, const char *staged, int busy_timeout_ms,
 		 struct error *err)
 {
-	if (target_open(&in->db, in->target, busy_timeout_ms, in->triggers,
-			err) < 0)
+	if (into_strip(staged, err) < 0 ||
+	    open_target(in, busy_timeout_ms, err) < 0)
 		return -1;
 	if (sqlite3_db_readonly(in->db, "main") == 1)
 		return error_set(err, ERROR_FAILED, "'%s' cannot be written",
@@ -126,7 +151,7 @@ static int report(const struct into *in, struct restore_changes *out,
 		const struct into_table *t = &in->tables[i];
 		struct restore_change *c = &out->changes[out->count];
 
-		if (!t->selected && !t->inserted)
+		if (!t->inserted && !t->updated && !t->deleted)
 			continue;
 		c->table = strdup(t->name);
 		if (!c->table)

@@ -40,6 +40,8 @@ struct side {
 	struct side_column *columns;
 	size_t column_count;
 	const char **keys; /* borrowed from the columns or constant */
+	char **collations; /* WITHOUT ROWID: of the keys, which may differ from
+			      those of the columns; else NULL */
 	size_t key_count;
 };
 
@@ -111,6 +113,11 @@ struct into_table *into_find(struct into *in, const char *name);
 int into_add(struct into *in, const char *name, int selected,
 	     struct error *err);
 
+/* ---- into_staged.c ---- */
+
+/** Remove from the snapshot's database what is not to be read. */
+int into_strip(const char *staged, struct error *err);
+
 /* ---- into_select.c ---- */
 
 /** Read the selected tables; fails with all that does not fit. */
@@ -140,6 +147,9 @@ int into_links(struct into *in, struct error *err);
 /** Fails when there is an orphan that was none. */
 int into_check_links(struct into *in, struct error *err);
 void links_release(struct into *in);
+/** Have the columns of the foreign key the same names in the snapshot? */
+int link_known(const struct link *l, const struct side *child,
+	       const struct side *parent);
 /** List the missing parents of restored rows, theirs, and so on. */
 int into_list_parents(struct into *in, struct error *err);
 
@@ -152,8 +162,16 @@ void add_columns(sqlite3_str *sql, const char *alias, const char *const *names,
 void add_names(sqlite3_str *sql, const char *const *names, size_t count);
 /** k0, k1 ... with `prefix` before each */
 void add_list_keys(sqlite3_str *sql, const char *prefix, size_t count);
-/** t."id" = s."id" AND ... : the same key */
+/** The `i`th key column of a row: t."id", s."k" COLLATE "NOCASE" */
+void add_key(sqlite3_str *sql, const char *alias, const struct side *s,
+	     size_t i);
+/** t."id" = s."id" AND ... : the same key, in the eyes of the target */
 void add_key_match(sqlite3_str *sql, const struct into_table *t);
+/** The same for other aliases. */
+void add_key_match_as(sqlite3_str *sql, const struct into_table *t,
+		      const char *target, const char *staged);
+/** s."id" = w.k0 AND ... */
+void add_key_in_list(sqlite3_str *sql, const char *alias, const struct side *s);
 /** t."id" = (SELECT w.k0 FROM temp.LIST AS w WHERE w.n = ?1) AND ... */
 void add_key_listed(sqlite3_str *sql, const char *alias, const struct side *s,
 		    int list);

@@ -56,7 +56,7 @@ int restore_layout(const char *target, int32_t *page_size, int *wal,
 	sqlite3 *db = NULL;
 	int rc = -1;
 
-	if (target_open(&db, target, 0, 0, err) < 0 ||
+	if (target_open(&db, target, 0, OPEN_PAGES, err) < 0 ||
 	    read_layout(db, &l, err) < 0)
 		goto done;
 	/* a zero-byte file has no layout of its own yet */
@@ -182,7 +182,7 @@ static int check_result(const char *target, const struct layout *from,
 	int wal = to->pages ? to->wal : from->wal;
 	int rc = -1;
 
-	if (target_open(&db, target, busy_timeout_ms, 0, err) < 0 ||
+	if (target_open(&db, target, busy_timeout_ms, OPEN_PAGES, err) < 0 ||
 	    target_number(db, &entries,
 			  "SELECT count(*) FROM main.sqlite_schema", err) < 0 ||
 	    read_layout(db, &now, err) < 0)
@@ -209,9 +209,9 @@ int restore_replace(const char *built, const char *target, int busy_timeout_ms,
 	int rc = -1;
 
 	*note = NULL;
-	if (target_open(&source, built, busy_timeout_ms, 0, err) < 0 ||
+	if (target_open(&source, built, busy_timeout_ms, OPEN_PAGES, err) < 0 ||
 	    read_layout(source, &from, err) < 0 ||
-	    target_open(&db, target, busy_timeout_ms, 0, err) < 0 ||
+	    target_open(&db, target, busy_timeout_ms, OPEN_PAGES, err) < 0 ||
 	    read_layout(db, &to, err) < 0)
 		goto done;
 	if (check_fit(source, &from, db, &to, err) < 0 ||

@@ -78,9 +78,16 @@ int restore_move_aside(const char *target, char **moved, struct error *err);
  *  it. */
 int restore_copy_aside(const char *target, char **copy, struct error *err);
 
-/** Rename the built file to `target` (same file system, nothing there), sync
- *  the folder.  Refuses to replace anything. */
-int restore_install(const char *built, const char *target, struct error *err);
+/**
+ * Rename the built file to `target` (same file system, nothing there), sync
+ * the folder.  Refuses to replace anything.
+ *
+ * @param like  a file (what restore_move_aside() made) whose mode and, where
+ *              possible, owner and group the target gets; NULL, or nothing
+ *              there: those of a new database
+ */
+int restore_install(const char *built, const char *target, const char *like,
+		    struct error *err);
 
 /**
  * What a database that is to be replaced must keep: its page size goes into
@@ -121,6 +128,7 @@ struct restore_change {
 	int parent; /* only touched to insert missing parents */
 };
 
+/** Tables that were as in the snapshot already are left out. */
 struct restore_changes {
 	struct restore_change *changes;
 	size_t count;
@@ -133,10 +141,12 @@ struct restore_changes {
  * snapshot's rows.  Rows of other tables never change, but that missing
  * foreign-key parents of restored rows are inserted from the snapshot.  What
  * would leave an orphan that is not one already: ERROR_REFUSED that names
- * table and key.  Unknown columns or missing tables are errors before anything
- * is written.
+ * table and key.  Orphans of the snapshot come back where child and parent are
+ * both restored.  An AUTOINCREMENT counter is the greater of both afterwards.
+ * Unknown columns or missing tables are errors before anything is written.
  *
- * @param staged  the snapshot as a database file (restore_build())
+ * @param staged  the snapshot as a database file (restore_build()); its views,
+ *                triggers and most indexes are removed
  */
 int restore_into(const char *staged, const struct catalog *c,
 		 const char *target, const struct restore_selection *what,

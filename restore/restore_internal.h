@@ -35,11 +35,20 @@ void database_remove(const char *path);
 
 /* ---- sql.c: SQLite with our errors ---- */
 
+enum open_as {
+	OPEN_PAGES,       /* only pages are copied: no matter what the schema
+			     says, or whether the application is needed for it */
+	OPEN_DISTRUSTED,  /* a schema that others wrote may call nothing that
+			     could do harm; virtual tables can be named, not
+			     reached */
+	OPEN_TRUSTED,     /* the user's own: its schema calls what it likes */
+	OPEN_WITH_MODULES /* as well, and virtual tables can be reached */
+};
+
 /** Open an existing database to write to, never creating one, with extended
- *  result codes and nothing trusted.
- *  @param modules  0: virtual tables can't be reached, only named */
+ *  result codes. */
 int target_open(struct sqlite3 **out, const char *path, int busy_timeout_ms,
-		int modules, struct error *err);
+		enum open_as as, struct error *err);
 
 /**
  * Record what SQLite said last, behind the text: "TEXT: no such table: x".

@@ -7,21 +7,43 @@
 #include <stdarg.h>
 
 #include "base/buffer.h"
+#include "database/distrust.h"
 
-/* The snapshot's schema and the target's were written by others. */
-static int distrust(sqlite3 *db, int modules)
+static int set(sqlite3 *db, int option, int on)
 {
-	if (sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) ||
-	    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0,
-			      NULL))
+	return sqlite3_db_config(db, option, on, NULL) == SQLITE_OK ? 0 : -1;
+}
+
+/*
+ * A snapshot's schema was written by whoever can write to the branch.  The
+ * user's database is trusted by the user's programs already: to distrust it
+ * here would only make us call it damaged where they go on working.
+ */
+static int configure(sqlite3 *db, enum open_as as)
+{
+	if (set(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0) < 0 ||
+	    set(db, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0) < 0)
 		return -1;
-	if (!modules)
-		sqlite3_drop_modules(db, NULL);
-	return 0;
+	if (as != OPEN_WITH_MODULES &&
+	    sqlite3_drop_modules(db, NULL) != SQLITE_OK)
+		return -1;
+	switch (as) {
+	case OPEN_PAGES:
+		/* with it a schema that can't be parsed is no error */
+		return set(db, SQLITE_DBCONFIG_DEFENSIVE, 0) < 0
+			       ? -1
+			       : set(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1);
+	case OPEN_DISTRUSTED:
+		return distrust_schema(db);
+	case OPEN_TRUSTED:
+	case OPEN_WITH_MODULES:
+		break;
+	}
+	return set(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1);
 }
 
 int target_open(sqlite3 **out, const char *path, int busy_timeout_ms,
-		int modules, struct error *err)
+		enum open_as as, struct error *err)
 {
 	sqlite3 *db = NULL;
 	char *name;
@@ -40,7 +62,7 @@ int target_open(sqlite3 **out, const char *path, int busy_timeout_ms,
 		sqlite3_busy_timeout(db, busy_timeout_ms > 0 ? busy_timeout_ms
 							     : BUSY_TIMEOUT_MS);
 	}
-	if (rc != SQLITE_OK || distrust(db, modules) < 0) {
+	if (rc != SQLITE_OK || configure(db, as) < 0) {
 		target_failed(db, err, "cannot open '%s'", path);
 		sqlite3_close(db);
 		return -1;

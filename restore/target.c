@@ -200,7 +200,7 @@ static int try_schema(const char *path, enum restore_target *out, char **why,
 	sqlite3 *db = NULL;
 	int rc;
 
-	if (target_open(&db, path, LOOK_TIMEOUT_MS, 0, err) < 0)
+	if (target_open(&db, path, LOOK_TIMEOUT_MS, OPEN_TRUSTED, err) < 0)
 		return -1;
 	rc = sqlite3_exec(db, "SELECT count(*) FROM main.sqlite_schema", NULL,
 			  NULL, NULL);
@@ -308,7 +308,68 @@ static int sync_folder_of(const char *path, struct error *err)
 	return rc;
 }
 
-int restore_install(const char *built, const char *target, struct error *err)
+/* The mode that SQLite gives a new file here.  Only by making one the umask
+ * (and a folder's own defaults) can be known without changing it. */
+static int usual_mode(const char *built, mode_t *mode)
+{
+	char *probe = path_with(built, "-mode");
+	struct stat st;
+	int fd, rc = -1;
+
+	if (!probe)
+		return -1;
+	fd = open(probe, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0644);
+	if (fd >= 0) {
+		rc = fstat(fd, &st);
+		*mode = st.st_mode & 0777;
+		close(fd);
+		(void)unlink(probe);
+	}
+	free(probe);
+	return rc;
+}
+
+/* Owner and group as those of the other file, as far as we may; what its group
+ * could do, another group may not. */
+static mode_t take_owner(int fd, const struct stat *like)
+{
+	mode_t mode = like->st_mode & 0777, others = mode & 07;
+	struct stat st;
+
+	if (fchown(fd, like->st_uid, like->st_gid) < 0 &&
+	    fchown(fd, (uid_t)-1, like->st_gid) < 0 &&
+	    (fstat(fd, &st) < 0 || st.st_gid != like->st_gid))
+		mode &= ~(mode_t)070 | others << 3;
+	return mode;
+}
+
+/* It was built for our eyes only. */
+static int set_access(const char *built, const char *like, struct error *err)
+{
+	struct stat st;
+	mode_t mode = 0600;
+	int fd = open(built, O_RDWR | O_NOFOLLOW | O_CLOEXEC), rc = -1;
+
+	if (fd < 0)
+		goto done;
+	if (like && lstat(like, &st) == 0 && S_ISREG(st.st_mode))
+		mode = take_owner(fd, &st);
+	else if (usual_mode(built, &mode) < 0)
+		goto done;
+	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+		goto done;
+	rc = 0;
+done:
+	if (rc < 0)
+		error_errno(err, ERROR_FAILED,
+			    "cannot set the access rights of '%s'", built);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+int restore_install(const char *built, const char *target, const char *like,
+		    struct error *err)
 {
 	const char *side = side_file(built);
 
@@ -325,6 +386,8 @@ int restore_install(const char *built, const char *target, struct error *err)
 				 "'%s%s' is there without its database; move "
 				 "it away first",
 				 target, side);
+	if (set_access(built, like, err) < 0)
+		return -1;
 	if (rename_new(built, target) < 0) {
 		if (errno == EEXIST)
 			return error_set(err, ERROR_REFUSED,

@@ -34,7 +34,8 @@ check(len(undo) == 1, "no undo command: " + r.err)
 check(git("for-each-ref", "refs/dbstow/undo").count("\n") == 0, "undo refs")
 check(run("sh", "-c", undo[0][len("undo with: "):].replace("dbstow", DBSTOW, 1)).status == 0, "undo failed")
 check(content_of("live.db") == ["broken", "more"], "undo did not bring the old content back")
-for n in range(6):
+for n in range(7):
+    sql("live.db", "INSERT INTO t(v) VALUES(%d)" % n)
     dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes")
 check(len(git("for-each-ref", "refs/dbstow/undo").splitlines()) == 5, "more than five undo snapshots")
 check(json.loads(dbstow("list", "--json", "--repo", "repo").out)["snapshots"].__len__() == 1, "undo is on the branch")
@@ -105,6 +106,77 @@ moved = [n for n in os.listdir(".") if n.startswith("live.db.pre-restore-")]
 check(len(moved) == 1 and open(moved[0], "rb").read() == bytes(page), "not kept: %s" % moved)
 check(content_of("live.db") == ["good"], "not restored")
 os.remove(moved[0])
+
+# what takes the place of something has its mode; what is new has SQLite's
+def mode_of(path):
+    return os.stat(path).st_mode & 0o7777
+
+
+for umask, mode in ((0o022, 0o644), (0o077, 0o600)):
+    before = os.umask(umask)
+    dbstow("restore", "--repo", "repo", "--to", "new.db")
+    os.umask(before)
+    check(mode_of("new.db") == mode, "a new database has mode %o" % mode_of("new.db"))
+    os.remove("new.db")
+for what in (b"", b"no database"):
+    open("odd.db", "wb").write(what)
+    os.chmod("odd.db", 0o640)
+    dbstow("restore", "--repo", "repo", "--to", "odd.db", "--yes")
+    check(mode_of("odd.db") == 0o640 and content_of("odd.db") == ["good"], "mode %o" % mode_of("odd.db"))
+    for n in os.listdir("."):
+        if n.startswith("odd.db"):
+            os.remove(n)
+wreck("live.db")
+os.chmod("live.db", 0o600)
+dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes")
+check(mode_of("live.db") == 0o600, "mode of a live database")
+
+# JSON in CHECKs, indexes and computed columns; what only the application can use
+JSON = """CREATE TABLE o(id INTEGER PRIMARY KEY, payload TEXT NOT NULL CHECK(JSON_VALID(payload) OR payload IS NULL),
+    k AS (json_extract(payload, '$.k')) STORED);
+  CREATE INDEX o_k ON o(json_extract(payload, '$.k') DESC, id + 1); CREATE INDEX o_low ON o(lower(payload)) WHERE payload -> 'k' IS NOT NULL;
+  CREATE VIEW v AS SELECT json_extract(payload, '$.k') AS k FROM main.o;
+  CREATE TRIGGER g AFTER INSERT ON o WHEN json_valid(new.payload) BEGIN UPDATE o SET payload = json(payload) WHERE id = new.id; END;"""
+sql("json.db", JSON + """INSERT INTO o VALUES(1,'{"k":1}'),(2,'{"k":2}')""")
+new_repo("repo2")
+dbstow("export", "json.db", "--repo", "repo2")
+for start in (None, "CREATE TABLE q(a)", JSON + """INSERT INTO o VALUES(2,'{"k":3}'),(3,'{}')"""):
+    for options in ((), ("--into",), ("--table", "o")):
+        if options and start and "TABLE o" not in start:
+            continue
+        if os.path.exists("j.db"):
+            os.remove("j.db")
+        if start:
+            sql("j.db", start)
+        else:
+            open("j.db", "wb").write(open("json.db", "rb").read())
+        r = dbstow("restore", "--repo", "repo2", "--to", "j.db", "--yes", *options)
+        check("to      j.db, which is a database" in r.err.splitlines(), r.err)
+        check("undo with" in r.err, r.err)
+        same("json.db", "j.db")
+check(not [n for n in os.listdir(".") if n.startswith("j.db.pre")], "moved aside")
+
+db = sqlite3.connect("theirs.db")
+db.create_collation("app", lambda a, b: (a > b) - (a < b))
+db.create_function("fold", 1, str.lower, deterministic=True)
+db.executescript("""CREATE TABLE t(a TEXT COLLATE app PRIMARY KEY, b); CREATE INDEX f ON t(fold(b)); CREATE INDEX c ON t(b COLLATE app);
+  INSERT INTO t VALUES('x','Y');""")
+db.close()
+theirs = open("theirs.db", "rb").read()
+for repo in ("--repo", "repo"), ("--from", "checkout"):
+    open("live.db", "wb").write(theirs)
+    r = dbstow("restore", *repo, "--to", "live.db", "--yes")
+    check("to      live.db, which is a database" in r.err.splitlines() and "undo with" in r.err, r.err)
+    check(content_of("live.db") == ["good"], "not restored")
+copies = [n for n in os.listdir(".") if n.startswith("live.db.pre-restore-")]
+check(len(copies) == 1 and query(copies[0], "SELECT name FROM sqlite_schema WHERE sql NOT NULL") == [("t",), ("f",), ("c",)],
+      "no copy: %s" % copies)
+os.remove(copies[0])
+
+# a file is no folder
+open("a.json", "w").write("{}")
+dbstow("restore", "--from", "a.json", "--to", "live.db", "--yes", status=1,
+       err="dbstow: 'a.json' is a file; --from takes a folder: a checkout or an unpacked archive of the branch")
 
 # --before and --after
 wreck("live.db")

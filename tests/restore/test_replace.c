@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "restore/restore.h"
+#include "tests/restore/application.h"
 
 static const char new_content[] =
 	"CREATE TABLE t(a INTEGER PRIMARY KEY, b);"
@@ -261,6 +262,37 @@ static void another_encoding_is_taken_and_told(void **state)
 	sqlite3_close(db);
 }
 
+static void what_only_the_application_can_use_is_replaced(void **state)
+{
+	const char *built = in_folder(state, "built.db");
+	const char *target = in_folder(state, "app.db");
+	struct error err = ERROR_INIT;
+	int32_t page_size;
+	sqlite3 *db;
+	int wal;
+
+	make(built, "", new_content);
+	with_application(target, FOR_AN_APPLICATION);
+	if (restore_layout(target, &page_size, &wal, &err) < 0)
+		fail_msg("%s", err.message);
+	replace_ok(built, target, NULL);
+	db = opened(target);
+	assert_new(db);
+	sqlite3_close(db);
+}
+
+static void what_only_the_application_can_use_goes_in(void **state)
+{
+	const char *built = in_folder(state, "built.db");
+	const char *target = in_folder(state, "app.db");
+
+	with_application(built, FOR_AN_APPLICATION);
+	make(target, "", old_content);
+	replace_ok(built, target, NULL);
+	assert_string_equal(rows(target, "SELECT count(*) FROM sqlite_schema"),
+			    "3");
+}
+
 static void a_missing_target_is_not_created(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -334,6 +366,8 @@ int main(void)
 		FOLDER_TEST(a_zero_byte_target_takes_everything),
 		FOLDER_TEST(another_auto_vacuum_is_taken_and_told),
 		FOLDER_TEST(another_encoding_is_taken_and_told),
+		FOLDER_TEST(what_only_the_application_can_use_is_replaced),
+		FOLDER_TEST(what_only_the_application_can_use_goes_in),
 		FOLDER_TEST(a_missing_target_is_not_created),
 		FOLDER_TEST(a_killed_replacement_leaves_old_or_new),
 	};

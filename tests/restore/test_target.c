@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "restore/restore.h"
+#include "tests/restore/application.h"
 
 static enum restore_target look(const char *path)
 {
@@ -140,10 +141,18 @@ static void a_malformed_schema_is_damaged(void **state)
 static void a_header_alone_is_damaged(void **state)
 {
 	const char *path = in_folder(state, "app.db");
-	char head[100] = "SQLite format 3";
 
-	write_bytes(path, head, sizeof head);
-	damaged(path, "file is not a database");
+	sql(path, "CREATE TABLE t(a)");
+	assert_int_equal(truncate(path, 100), 0);
+	damaged(path, "database disk image is malformed");
+}
+
+static void a_database_that_needs_its_application_is_sound(void **state)
+{
+	const char *path = in_folder(state, "app.db");
+
+	with_application(path, FOR_AN_APPLICATION);
+	assert_int_equal(look(path), TARGET_DATABASE);
 }
 
 static void names_that_are_no_paths_are_refused(void **state)
@@ -392,6 +401,20 @@ static void a_live_database_is_copied_aside(void **state)
 	sqlite3_close(db);
 }
 
+static void a_database_that_needs_its_application_is_copied(void **state)
+{
+	struct error err = ERROR_INIT;
+	const char *path = in_folder(state, "app.db");
+	char *name = NULL;
+
+	with_application(path, FOR_AN_APPLICATION);
+	if (restore_copy_aside(path, &name, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_string_equal(rows(name, "SELECT count(*) FROM sqlite_schema"),
+			    "3");
+	free(name);
+}
+
 static void a_copy_that_fails_leaves_nothing(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -418,9 +441,67 @@ static void a_built_file_goes_into_an_empty_place(void **state)
 	const char *path = in_folder(state, "app.db");
 
 	sql(built, "CREATE TABLE t(a); INSERT INTO t VALUES (1)");
-	assert_int_equal(restore_install(built, path, &err), 0);
+	assert_int_equal(restore_install(built, path, NULL, &err), 0);
 	assert_false(file_exists(built));
 	assert_string_equal(rows(path, "SELECT * FROM t"), "1");
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void a_new_file_has_the_usual_mode(void **state)
+{
+	static const mode_t umasks[] = { 022, 077, 002 };
+	static const mode_t modes[] = { 0644, 0600, 0644 };
+	const char *built = in_folder(state, "built.db");
+	const char *path = in_folder(state, "app.db");
+
+	for (int i = 0; i < 3; i++) {
+		struct error err = ERROR_INIT;
+		mode_t before = umask(umasks[i]);
+		int rc;
+
+		sql(built, "CREATE TABLE t(a)");
+		assert_int_equal(chmod(built, 0600), 0);
+		/* a file that is not there is no pattern */
+		rc = restore_install(built, path,
+				     i ? NULL : in_folder(state, "none"), &err);
+		umask(before);
+		assert_int_equal(rc, 0);
+		assert_int_equal(mode_of(path), modes[i]);
+		unlink(path);
+	}
+	assert_false(file_exists(in_folder(state, "built.db-mode")));
+}
+
+static void a_file_takes_the_place_of_one_that_was_there(void **state)
+{
+	static const mode_t modes[] = { 0660, 0400, 04711 };
+	const char *built = in_folder(state, "built.db");
+	const char *path = in_folder(state, "app.db");
+	const char *old = in_folder(state, "old.db");
+	struct error err = ERROR_INIT;
+	struct stat st;
+
+	write_bytes(old, "x", 1);
+	if (!getuid())
+		assert_int_equal(chown(old, 12, 34), 0);
+	for (int i = 0; i < 3; i++) {
+		sql(built, "CREATE TABLE t(a)");
+		assert_int_equal(chmod(old, modes[i]), 0);
+		assert_int_equal(restore_install(built, path, old, &err), 0);
+		/* nothing that runs with another's rights */
+		assert_int_equal(mode_of(path), modes[i] & 0777);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_uid, getuid() ? getuid() : 12);
+		assert_int_equal(st.st_gid, getuid() ? getgid() : 34);
+		unlink(path);
+	}
 }
 
 static void nothing_is_replaced(void **state)
@@ -431,7 +512,7 @@ static void nothing_is_replaced(void **state)
 
 	sql(built, "CREATE TABLE t(a)");
 	sql(path, "CREATE TABLE old(a)");
-	assert_int_equal(restore_install(built, path, &err), -1);
+	assert_int_equal(restore_install(built, path, NULL, &err), -1);
 	assert_error(&err, ERROR_REFUSED,
 		     "'%s' appeared meanwhile; nothing was replaced", path);
 	assert_true(file_exists(built));
@@ -447,7 +528,7 @@ static void a_dangling_link_is_not_replaced(void **state)
 
 	sql(built, "CREATE TABLE t(a)");
 	assert_int_equal(symlink("gone", path), 0);
-	assert_int_equal(restore_install(built, path, &err), -1);
+	assert_int_equal(restore_install(built, path, NULL, &err), -1);
 	assert_int_equal(err.code, ERROR_REFUSED);
 }
 
@@ -464,7 +545,7 @@ static void a_stale_side_file_stops_the_install(void **state)
 
 		snprintf(side, sizeof side, "%s%s", path, sides[i]);
 		write_bytes(side, "x", 1);
-		assert_int_equal(restore_install(built, path, &err), -1);
+		assert_int_equal(restore_install(built, path, NULL, &err), -1);
 		assert_error(&err, ERROR_REFUSED,
 			     "'%s' is there without its database; move it away "
 			     "first",
@@ -482,7 +563,7 @@ static void an_open_built_file_is_not_installed(void **state)
 	sqlite3 *db = opened(built);
 
 	run(db, "PRAGMA journal_mode=WAL; CREATE TABLE t(a)");
-	assert_int_equal(restore_install(built, path, &err), -1);
+	assert_int_equal(restore_install(built, path, NULL, &err), -1);
 	assert_error(&err, ERROR_FAILED,
 		     "'%s-wal' lies beside the restored file: it is still open",
 		     built);
@@ -496,7 +577,7 @@ static void a_missing_folder_stops_the_install(void **state)
 	const char *path = in_folder(state, "no/app.db");
 
 	sql(built, "CREATE TABLE t(a)");
-	assert_int_equal(restore_install(built, path, &err), -1);
+	assert_int_equal(restore_install(built, path, NULL, &err), -1);
 	assert_error(&err, ERROR_FAILED,
 		     "cannot move the restored file to '%s': No such file or "
 		     "directory",
@@ -516,6 +597,7 @@ int main(void)
 		FOLDER_TEST(a_truncated_database_is_damaged),
 		FOLDER_TEST(a_malformed_schema_is_damaged),
 		FOLDER_TEST(a_header_alone_is_damaged),
+		FOLDER_TEST(a_database_that_needs_its_application_is_sound),
 		FOLDER_TEST(names_that_are_no_paths_are_refused),
 		FOLDER_TEST(a_missing_folder_is_told),
 		FOLDER_TEST(a_file_for_a_folder_is_told),
@@ -532,8 +614,11 @@ int main(void)
 		FOLDER_TEST(files_are_renamed_where_links_do_not_work),
 		FOLDER_TEST(nothing_cannot_be_moved),
 		FOLDER_TEST(a_live_database_is_copied_aside),
+		FOLDER_TEST(a_database_that_needs_its_application_is_copied),
 		FOLDER_TEST(a_copy_that_fails_leaves_nothing),
 		FOLDER_TEST(a_built_file_goes_into_an_empty_place),
+		FOLDER_TEST(a_new_file_has_the_usual_mode),
+		FOLDER_TEST(a_file_takes_the_place_of_one_that_was_there),
 		FOLDER_TEST(nothing_is_replaced),
 		FOLDER_TEST(a_dangling_link_is_not_replaced),
 		FOLDER_TEST(a_stale_side_file_stops_the_install),
