@@ -5,9 +5,11 @@
  * deleting or updating a parent would run ON DELETE CASCADE, SET NULL and the
  * like, and so change rows that nobody chose.  Instead the orphans are noted
  * before the first change and looked for again after the last.  One that was
- * none before ends everything.  That is what enforcement with all constraints
- * deferred to the commit says, without its actions, and an old orphan that has
- * nothing to do with the restored rows does not get in the way.
+ * none before ends everything, unless child and parent are restored and it is
+ * one in the snapshot: that is how things were.  Else it is what enforcement
+ * with all constraints deferred to the commit says, without its actions, and an
+ * old orphan that has nothing to do with the restored rows does not get in the
+ * way.
  *
  * foreign_key_check is not used because it gives no key for WITHOUT ROWID
  * tables and fails on the whole database when one foreign key names columns
@@ -15,6 +17,7 @@
  */
 #include "restore/into_internal.h"
 #include "restore/restore_internal.h"
+#include "snapshot/catalog.h"
 
 #define ORPHANS "temp.dbstow_orphans"
 
@@ -331,10 +334,89 @@ int into_links(struct into *in, struct error *err)
 
 /* ---- afterwards ---- */
 
+int link_known(const struct link *l, const struct side *child,
+	       const struct side *parent)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (!side_column(child, l->child_columns[i]) ||
+		    (parent && !side_column(parent, l->parent_columns[i])))
+			return 0;
+	return 1;
+}
+
+/* The child's table when the snapshot's own orphans may come back: the parent's
+ * rows are the snapshot's, too, or it has no such table. */
+static const struct into_table *owner_of_orphans(struct into *in,
+						 const struct link *l,
+						 const struct side *parent)
+{
+	const struct into_table *child = into_find(in, l->child);
+	const struct into_table *there = into_find(in, l->parent);
+
+	if (!child || !child->selected)
+		return NULL;
+	if (parent->kind == SIDE_ABSENT)
+		return link_known(l, &child->staged, NULL) ? child : NULL;
+	if (!there || !there->selected || *l->parent_columns[0] == '\0')
+		return NULL;
+	return link_known(l, &child->staged, parent) ? child : NULL;
+}
+
+/* ... and it is no orphan `o` of the snapshot's. */
+static void add_not_own(sqlite3_str *sql, const struct link *l,
+			const struct into_table *child,
+			const struct side *parent)
+{
+	sqlite3_str_appendf(sql,
+			    " AND NOT EXISTS (SELECT 1 FROM staged.\"%w\" AS o "
+			    "WHERE ",
+			    l->child);
+	add_key_match_as(sql, child, "s", "o");
+	for (size_t i = 0; i < l->count; i++)
+		sqlite3_str_appendf(sql, " AND o.\"%w\" IS NOT NULL",
+				    l->child_columns[i]);
+	if (parent->kind != SIDE_ABSENT) {
+		sqlite3_str_appendf(sql,
+				    " AND NOT EXISTS (SELECT 1 FROM "
+				    "staged.\"%w\" AS p WHERE 1",
+				    l->parent);
+		for (size_t i = 0; i < l->count; i++)
+			sqlite3_str_appendf(sql, " AND p.\"%w\" = +o.\"%w\"",
+					    l->parent_columns[i],
+					    l->child_columns[i]);
+		sqlite3_str_appendchar(sql, 1, ')');
+	}
+	sqlite3_str_appendchar(sql, 1, ')');
+}
+
+static int in_snapshot(const struct into *in, const char *name)
+{
+	for (size_t i = 0; i < in->catalog->table_count; i++)
+		if (!sqlite3_stricmp(in->catalog->tables[i].name, name))
+			return 1;
+	return 0;
+}
+
+/* What there is left to do about a new orphan. */
+static const char *advice(struct into *in, const struct link *l)
+{
+	const struct into_table *child = into_find(in, l->child);
+	const struct into_table *parent = into_find(in, l->parent);
+
+	if (!in_snapshot(in, l->child))
+		return "change or delete that row first";
+	if (in_snapshot(in, l->parent) &&
+	    !(child && child->selected && parent && parent->selected))
+		return "restore both tables together";
+	return in->triggers ? "leave out --triggers" : "restore to a new file";
+}
+
 /* Two columns: the row's key, and what it refers to. */
-static char *new_orphan_text(struct into *in, size_t number)
+static char *new_orphan_text(struct into *in, size_t number,
+			     const struct side *parent)
 {
 	const struct link *l = &in->links[number];
+	const struct into_table *own = owner_of_orphans(in, l, parent);
 	const char *const *key;
 	size_t count = orphan_key(l, &key);
 	sqlite3_str *sql = sqlite3_str_new(in->db);
@@ -353,10 +435,18 @@ static char *new_orphan_text(struct into *in, size_t number)
 			    " AND NOT EXISTS (SELECT 1 FROM " ORPHANS
 			    " AS w WHERE w.link = %d",
 			    (int)number);
-	for (size_t i = 0; i < count; i++)
-		sqlite3_str_appendf(sql, " AND w.k%d = s.\"%w\"", (int)i,
-				    key[i]);
-	sqlite3_str_appendall(sql, ") LIMIT 1");
+	for (size_t i = 0; i < count; i++) {
+		sqlite3_str_appendall(sql, " AND ");
+		if (key == l->child_side.keys)
+			add_key(sql, "s", &l->child_side, i);
+		else
+			sqlite3_str_appendf(sql, "s.\"%w\"", key[i]);
+		sqlite3_str_appendf(sql, " = w.k%d", (int)i);
+	}
+	sqlite3_str_appendchar(sql, 1, ')');
+	if (own)
+		add_not_own(sql, l, own, parent);
+	sqlite3_str_appendall(sql, " LIMIT 1");
 	return sqlite3_str_finish(sql);
 }
 
@@ -364,20 +454,25 @@ static int check_link(struct into *in, size_t number, struct error *err)
 {
 	const struct link *l = &in->links[number];
 	sqlite3_stmt *stmt = NULL;
+	struct side parent;
 	int rc;
 
-	if (target_prepare(in->db, &stmt, new_orphan_text(in, number), err,
-			   l->label) < 0)
+	if (side_read(&parent, in->db, "staged", l->parent, err) < 0)
+		return -1;
+	rc = target_prepare(in->db, &stmt, new_orphan_text(in, number, &parent),
+			    err, l->label);
+	side_release(&parent);
+	if (rc < 0)
 		return -1;
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		error_set(err, ERROR_REFUSED,
 			  "row %.200s of table '%s' would be an orphan: "
 			  "nothing in table '%s' has its %.400s; nothing was "
-			  "changed; restore both tables together",
+			  "changed; %s",
 			  (const char *)sqlite3_column_text(stmt, 0), l->child,
-			  l->parent,
-			  (const char *)sqlite3_column_text(stmt, 1));
+			  l->parent, (const char *)sqlite3_column_text(stmt, 1),
+			  advice(in, l));
 	else if (rc != SQLITE_DONE)
 		target_failed(in->db, err, "cannot check table '%s'", l->child);
 	sqlite3_finalize(stmt);

@@ -10,17 +10,6 @@
 #include "restore/restore_internal.h"
 #include "snapshot/catalog.h"
 
-/* Have the columns of the foreign key the same names in the snapshot? */
-static int known_there(const struct link *l, const struct side *child,
-		       const struct side *parent)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (!side_column(child, l->child_columns[i]) ||
-		    !side_column(parent, l->parent_columns[i]))
-			return 0;
-	return 1;
-}
-
 static void add_reference(sqlite3_str *sql, const char *alias,
 			  const struct link *l)
 {
@@ -47,10 +36,12 @@ static void add_wanted(sqlite3_str *sql, const struct link *l,
 			    "staged.\"%w\" AS s CROSS JOIN staged.\"%w\" AS p "
 			    "WHERE ",
 			    l->child, l->parent);
-	sqlite3_str_appendall(sql, child ? "w.n > ?1 AND w.n <= ?2" : "1");
-	for (size_t i = 0; child && i < child->staged.key_count; i++)
-		sqlite3_str_appendf(sql, " AND s.\"%w\" = w.k%d",
-				    child->staged.keys[i], (int)i);
+	if (child) {
+		sqlite3_str_appendall(sql, "w.n > ?1 AND w.n <= ?2 AND ");
+		add_key_in_list(sql, "s", &child->staged);
+	} else {
+		sqlite3_str_appendchar(sql, 1, '1');
+	}
 	add_reference(sql, "p", l);
 	sqlite3_str_appendf(sql,
 			    " AND NOT EXISTS (SELECT 1 FROM main.\"%w\" AS t "
@@ -152,7 +143,7 @@ static int ask(struct into *in, struct link *l, size_t child_at, int64_t upto,
 	child = &in->tables[child_at];
 	if (parent->selected || parent->staged.kind == SIDE_ABSENT ||
 	    parent->staged.kind == SIDE_OTHER ||
-	    !known_there(l, &child->staged, &parent->staged))
+	    !link_known(l, &child->staged, &parent->staged))
 		return 0;
 	if (parent->problem_count)
 		return check_not_needed(in, l, child, parent, err);

@@ -231,9 +231,7 @@ static int keep_extras(struct into *in, const struct into_table *t, int list,
 			    " FROM temp.dbstow_list_%d AS w CROSS JOIN "
 			    "main.\"%w\" AS t WHERE ",
 			    list, t->name);
-	for (size_t i = 0; i < t->target.key_count; i++)
-		sqlite3_str_appendf(sql, "%st.\"%w\" = w.k%d", i ? " AND " : "",
-				    t->target.keys[i], (int)i);
+	add_key_in_list(sql, "t", &t->target);
 	return target_run(in->db, sqlite3_str_finish(sql), err, t->label);
 }
 
@@ -445,9 +443,10 @@ static char *difference_text(struct into *in, const struct into_table *t)
 	else
 		add_key_match(sql, t);
 	sqlite3_str_appendall(sql, " WHERE ");
-	for (size_t i = 0; !t->selected && i < t->staged.key_count; i++)
-		sqlite3_str_appendf(sql, "s.\"%w\" = w.k%d AND ",
-				    t->staged.keys[i], (int)i);
+	if (!t->selected) {
+		add_key_in_list(sql, "s", &t->staged);
+		sqlite3_str_appendall(sql, " AND ");
+	}
 	sqlite3_str_appendf(sql, "(t.\"%w\" IS NULL OR NOT ",
 			    t->target.keys[0]);
 	add_same(sql, t);

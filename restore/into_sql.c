@@ -31,24 +31,51 @@ void add_list_keys(sqlite3_str *sql, const char *prefix, size_t count)
 				    (int)i);
 }
 
-void add_key_match(sqlite3_str *sql, const struct into_table *t)
+void add_key(sqlite3_str *sql, const char *alias, const struct side *s,
+	     size_t i)
+{
+	sqlite3_str_appendf(sql, "%s.\"%w\"", alias, s->keys[i]);
+	if (s->collations)
+		sqlite3_str_appendf(sql, " COLLATE \"%w\"", s->collations[i]);
+}
+
+void add_key_match_as(sqlite3_str *sql, const struct into_table *t,
+		      const char *target, const char *staged)
 {
 	/* the target's column comes first, so its collation counts */
-	for (size_t i = 0; i < t->target.key_count; i++)
-		sqlite3_str_appendf(sql, "%st.\"%w\" = s.\"%w\"",
-				    i ? " AND " : "", t->target.keys[i],
+	for (size_t i = 0; i < t->target.key_count; i++) {
+		sqlite3_str_appendall(sql, i ? " AND " : "");
+		add_key(sql, target, &t->target, i);
+		sqlite3_str_appendf(sql, " = %s.\"%w\"", staged,
 				    t->staged.keys[i]);
+	}
+}
+
+void add_key_match(sqlite3_str *sql, const struct into_table *t)
+{
+	add_key_match_as(sql, t, "t", "s");
+}
+
+void add_key_in_list(sqlite3_str *sql, const char *alias, const struct side *s)
+{
+	for (size_t i = 0; i < s->key_count; i++) {
+		sqlite3_str_appendall(sql, i ? " AND " : "");
+		add_key(sql, alias, s, i);
+		sqlite3_str_appendf(sql, " = w.k%d", (int)i);
+	}
 }
 
 void add_key_listed(sqlite3_str *sql, const char *alias, const struct side *s,
 		    int list)
 {
-	for (size_t i = 0; i < s->key_count; i++)
+	for (size_t i = 0; i < s->key_count; i++) {
+		sqlite3_str_appendall(sql, i ? " AND " : "");
+		add_key(sql, alias, s, i);
 		sqlite3_str_appendf(sql,
-				    "%s%s.\"%w\" = (SELECT w.k%d FROM "
-				    "temp.dbstow_list_%d AS w WHERE w.n = ?1)",
-				    i ? " AND " : "", alias, s->keys[i], (int)i,
-				    list);
+				    " = (SELECT w.k%d FROM temp.dbstow_list_%d "
+				    "AS w WHERE w.n = ?1)",
+				    (int)i, list);
+	}
 }
 
 void add_same(sqlite3_str *sql, const struct into_table *t)

@@ -19,6 +19,9 @@ void side_release(struct side *s)
 	for (size_t i = 0; i < s->column_count; i++)
 		free(s->columns[i].name);
 	free(s->columns);
+	for (size_t i = 0; s->collations && i < s->key_count; i++)
+		free(s->collations[i]);
+	free(s->collations);
 	free(s->keys);
 	memset(s, 0, sizeof *s);
 }
@@ -128,13 +131,57 @@ static const char *hidden_rowid(const struct side *s)
 	return NULL;
 }
 
-/* The primary key's columns in their order. */
-static void primary_key(struct side *s)
+static int keep_key(struct side *s, sqlite3_stmt *stmt)
 {
-	for (int place = 1; (size_t)place <= s->column_count; place++)
-		for (size_t i = 0; i < s->column_count; i++)
-			if (s->columns[i].key == place)
-				s->keys[s->key_count++] = s->columns[i].name;
+	const char *name = (const char *)sqlite3_column_text(stmt, 0);
+	const char *collation = (const char *)sqlite3_column_text(stmt, 1);
+	const struct side_column *c = name ? side_column(s, name) : NULL;
+	char **grown;
+	const char **keys;
+
+	keys = realloc(s->keys, (s->key_count + 1) * sizeof *keys);
+	if (keys)
+		s->keys = keys;
+	grown = realloc(s->collations, (s->key_count + 1) * sizeof *grown);
+	if (grown)
+		s->collations = grown;
+	if (!keys || !grown || !c)
+		return -1;
+	grown[s->key_count] = strdup(collation ? collation : "BINARY");
+	if (!grown[s->key_count])
+		return -1;
+	keys[s->key_count++] = c->name;
+	return 0;
+}
+
+/* The primary key's columns in their order.  One may stand there twice, with
+ * two collations. */
+static int read_primary_key(struct side *s, sqlite3 *db, const char *schema,
+			    const char *name, struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc;
+
+	if (target_prepare(
+		    db, &stmt,
+		    sqlite3_mprintf("SELECT x.name, x.coll FROM "
+				    "pragma_index_list(%Q, %Q) AS l CROSS JOIN "
+				    "pragma_index_xinfo(l.name, %Q) AS x WHERE "
+				    "l.origin = 'pk' AND x.\"key\" ORDER BY "
+				    "x.seqno",
+				    name, schema, schema),
+		    err, "cannot read the schema") < 0)
+		return -1;
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (keep_key(s, stmt) < 0) {
+			error_nomem(err);
+			break;
+		}
+	}
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		target_failed(db, err, "cannot read table '%s'", name);
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_DONE ? 0 : -1;
 }
 
 static int read_key(struct side *s, sqlite3 *db, const char *schema,
@@ -160,12 +207,12 @@ static int read_key(struct side *s, sqlite3 *db, const char *schema,
 	sqlite3_free(sql);
 	if (rc < 0)
 		return -1;
-	s->keys = calloc(s->column_count + 1, sizeof *s->keys);
+	s->keys = calloc(1, sizeof *s->keys);
 	if (!s->keys)
 		return error_nomem(err);
 	if (without_rowid) {
 		s->kind = SIDE_WITHOUT_ROWID;
-		primary_key(s);
+		return read_primary_key(s, db, schema, name, err);
 	} else if ((key = alias_of(s, key_indexes))) {
 		s->kind = SIDE_ALIAS;
 		s->keys[s->key_count++] = key;
@@ -233,7 +280,28 @@ static void compare_columns(struct into_table *t)
 	}
 }
 
-/* Both sides then name their key's columns in the same order, the target's. */
+/* Bring a staged key column to the place that it has in the target. */
+static int place_key(struct side *s, const char *name, size_t place)
+{
+	for (size_t i = place; i < s->key_count; i++) {
+		const char *key = s->keys[i];
+
+		if (sqlite3_stricmp(key, name))
+			continue;
+		s->keys[i] = s->keys[place];
+		s->keys[place] = key;
+		if (s->collations) {
+			char *collation = s->collations[i];
+
+			s->collations[i] = s->collations[place];
+			s->collations[place] = collation;
+		}
+		return 1;
+	}
+	return 0;
+}
+
+/* Both sides then have their key's columns in the same order, the target's. */
 static void compare_keys(struct into_table *t)
 {
 	struct side *s = &t->staged;
@@ -246,15 +314,25 @@ static void compare_keys(struct into_table *t)
 	}
 	if (equal && d->kind == SIDE_ROWID)
 		return; /* it may have different names on the two sides */
-	for (size_t i = 0; equal && i < d->key_count; i++) {
-		const struct side_column *c = side_column(s, d->keys[i]);
-
-		equal = c && c->key;
-	}
+	for (size_t i = 0; equal && i < d->key_count; i++)
+		equal = place_key(s, d->keys[i], i);
 	if (!equal)
 		PROBLEM(t, "table '%s' has another key", t->name);
-	for (size_t i = 0; equal && i < d->key_count; i++)
-		s->keys[i] = d->keys[i];
+}
+
+/* A row is written with its key before its values, all in one result. */
+static void check_width(struct into_table *t, sqlite3 *db)
+{
+	int most = sqlite3_limit(db, SQLITE_LIMIT_COLUMN, -1);
+	size_t width = t->column_count + t->extra_count;
+
+	if (t->target.kind != SIDE_ALIAS)
+		width += t->target.key_count;
+	if (width > (size_t)most)
+		PROBLEM(t,
+			"table '%s' has %zu columns with its key, and SQLite "
+			"can replay %d",
+			t->name, width, most);
 }
 
 char *table_label(const char *name)
@@ -290,6 +368,7 @@ int into_table_read(struct into_table *t, sqlite3 *db, const char *name,
 	} else {
 		compare_columns(t);
 		compare_keys(t);
+		check_width(t, db);
 	}
 	return buffer_failed(&t->problems) ? error_nomem(err) : 0;
 }
