@@ -230,8 +230,10 @@ static int make_signature(struct gitstore *g, git_signature **out,
 	git_signature *who = NULL;
 	int rc;
 
-	if (git_signature_default(&who, g->repo) < 0)
+	if (git_signature_default(&who, g->repo) < 0) {
 		who = NULL;
+		git_error_clear(); /* or a later failure would be told so */
+	}
 	rc = git_signature_new(out, who ? who->name : "dbstow",
 			       who ? who->email : "dbstow@localhost",
 			       (git_time_t)clock_now(), 0);
@@ -299,6 +301,40 @@ done:
 	return rc;
 }
 
+/*
+ * libgit2 writes the log before the ref.  Where the ref then could not be
+ * written, the log names a commit whose pack will be taken away: it gets the
+ * entry back that it had, as far as the disk lets us.
+ */
+static void mend_log(struct gitstore *g, const struct move *m)
+{
+	git_reflog *entries = NULL;
+	git_signature *who = NULL;
+	struct error quiet = ERROR_INIT;
+	struct object_id now;
+	git_oid old;
+
+	if (!is_log_wanted(g, m->ref) ||
+	    ref_read(g, m->ref, &now, &quiet) < 0 ||
+	    !object_same(&now, &m->old))
+		return;
+	if (object_is_zero(&m->old)) {
+		(void)git_reflog_delete(g->repo, m->ref);
+		return;
+	}
+	object_to_oid(&old, &m->old);
+	if (make_signature(g, &who, &quiet) == 0 &&
+	    git_reflog_read(&entries, g->repo, m->ref) == 0) {
+		while (git_reflog_entrycount(entries) &&
+		       git_reflog_drop(entries, 0, 0) == 0)
+			;
+		if (git_reflog_append(entries, &old, who, "dbstow") == 0)
+			(void)git_reflog_write(entries);
+	}
+	git_reflog_free(entries);
+	git_signature_free(who);
+}
+
 static int move(struct gitstore *g, const struct move *m, struct error *err)
 {
 	git_transaction *t = NULL;
@@ -315,6 +351,8 @@ static int move(struct gitstore *g, const struct move *m, struct error *err)
 	else
 		rc = move_locked(g, t, m, err);
 	git_transaction_free(t);
+	if (rc < 0)
+		mend_log(g, m);
 	return rc;
 }
 
@@ -332,10 +370,9 @@ int ref_move(struct gitstore *g, const struct move *m, struct error *err)
 	sigaddset(&block, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &block, &before);
 	rc = intent_write(g, m, err);
-	if (!rc) {
+	if (!rc)
 		rc = move(g, m, err);
-		intent_remove(g);
-	}
+	intent_remove(g);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }

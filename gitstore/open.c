@@ -26,8 +26,9 @@
 int git_failed(struct error *err, enum error_code code, const char *fmt, ...)
 {
 	const git_error *last = git_error_last();
+	/* where libgit2 gives no reason, the system call that failed did */
 	const char *why = last && last->message ? last->message
-						: "no reason given";
+						: strerror(errno);
 	struct buffer text = BUFFER_INIT;
 	char what[1024];
 	va_list args;

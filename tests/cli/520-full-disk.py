@@ -80,17 +80,13 @@ def failing(moment, command, for_good=False):
 
 def one_line(what, r, error):
     said = [l for l in r.err.splitlines() if l.startswith("dbstow: ") and not l.startswith("dbstow: attention: ")]
-    reason = REASONS[error] + "|cannot write the reflog of"  # libgit2 does not say why
-    check(len(said) == 1 and re.search(reason, said[0]) and said[0] == r.err.strip().splitlines()[-1],
+    check(len(said) == 1 and re.search(REASONS[error], said[0]) and said[0] == r.err.strip().splitlines()[-1],
           "%s: exit %d, not one clear line:\n%s" % (what, r.status, r.err))
 
 
 def sound(what, said=""):
     r = run("git", "-C", "repo", "fsck", "--full", "--strict", "--no-dangling")
     wrong = [l for l in (r.out + r.err).splitlines() if not l.startswith(("notice: ", "dangling "))]
-    # the reflog is written before the branch; the next run writes it anew
-    if said and tip() == OLD_TIP:
-        wrong = [l for l in wrong if "invalid reflog entry" not in l]
     check(not wrong, "%s: git fsck: %s%s\n%s" % (what, r.out, r.err, said))
 
 
@@ -188,7 +184,8 @@ def restore_part(kind, prepare, *options):
         dbstow(*command[1:], *([] if "--yes" in options else ["--yes"]))
         check(state() == "new" and not stale("repo") and not stale_beside(),
               "%s: after the next restore: %s %s" % (what, state(), stale("repo") + stale_beside()))
-    check(seen.get(1, 0) > min(30, len(every)) // 2, "hardly any failed: %r" % seen)
+    # where the safety copy fails in the repository, it is made beside the target
+    check(seen.get(1, 0) > min(30, len(every)) // 4, "hardly any failed: %r" % seen)
     print("restore %s: %d of %d places that write, by exit status: %r" % (kind, min(30, len(every)), len(every), seen))
 
 
