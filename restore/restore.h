@@ -79,8 +79,9 @@ int restore_move_aside(const char *target, char **moved, struct error *err);
 int restore_copy_aside(const char *target, char **copy, struct error *err);
 
 /**
- * Rename the built file to `target` (same file system, nothing there), sync
- * the folder.  Refuses to replace anything.
+ * Rename the built file to `target` (nothing there), by way of a copy when it
+ * lies on another file system, and sync the folder.  Refuses to replace
+ * anything.
  *
  * @param like  a file (what restore_move_aside() made) whose mode and, where
  *              possible, owner and group the target gets; NULL, or nothing

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Restores onto what is there: consent, the old content kept, other connections
 open, side files, damaged targets, --before and --after, bad targets."""
-import json, os, sqlite3, sys
+import json, os, sqlite3, sys, tempfile
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
@@ -100,12 +100,18 @@ for n in moved:
 sql("live.db", "CREATE TABLE u(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<3000) INSERT INTO u SELECT hex(i) FROM n")
 page = bytearray(open("live.db", "rb").read())
 page[4096 * 5:4096 * 6] = b"\xaa" * 4096
-open("live.db", "wb").write(page)
-dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes")
-moved = [n for n in os.listdir(".") if n.startswith("live.db.pre-restore-")]
-check(len(moved) == 1 and open(moved[0], "rb").read() == bytes(page), "not kept: %s" % moved)
-check(content_of("live.db") == ["good"], "not restored")
-os.remove(moved[0])
+# ... wherever the new file was built
+away = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+for options in ((), ("--scratch", away)):
+    open("live.db", "wb").write(page)
+    os.chmod("live.db", 0o640)
+    dbstow("restore", "--repo", "repo", "--to", "live.db", "--yes", *options)
+    moved = [n for n in os.listdir(".") if n.startswith("live.db.pre-restore-")]
+    check(len(moved) == 1 and open(moved[0], "rb").read() == bytes(page), "not kept: %s" % moved)
+    check(content_of("live.db") == ["good"] and os.stat("live.db").st_mode & 0o777 == 0o640, "not restored")
+    os.remove(moved[0])
+check(not os.listdir(away), "left behind: %s" % os.listdir(away))
+os.rmdir(away)
 
 # what takes the place of something has its mode; what is new has SQLite's
 def mode_of(path):
