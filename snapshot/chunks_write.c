@@ -214,8 +214,8 @@ static int is_cut(size_t line_bytes, uint64_t hash)
 }
 
 /* A line was appended at `start`. */
-static int take_line(struct chunk_writer *w, size_t start,
-		     const struct row_key *key, struct error *err)
+static int take_line(struct chunk_writer *w, size_t start, struct row_key *key,
+		     struct error *err)
 {
 	size_t size = w->chunk.size - start;
 
@@ -230,6 +230,11 @@ static int take_line(struct chunk_writer *w, size_t start,
 		if (put_chunk(w, start, err) < 0)
 			return -1;
 		start = 0;
+		/* the line has moved to the front; where it is its own key,
+		 * the key moves with it */
+		if (w->table->order != ORDER_ROWID &&
+		    w->table->order != ORDER_KEY)
+			key->data = w->chunk.data;
 	}
 	if (!start)
 		begin_chunk(w, key);

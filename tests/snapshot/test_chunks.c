@@ -629,6 +629,39 @@ static void sorted_tables_take_lines(void **state)
 	buffer_release(&line);
 }
 
+/* The line moves to the front of the buffer at the cut, over what was there:
+ * its file must be named by the line as it is. */
+static void a_long_line_behind_a_short_one_names_its_file(void **state)
+{
+	struct world *w = *state;
+	struct buffer line = BUFFER_INIT, list = BUFFER_INIT;
+	unsigned char digest[HASH_SHA256_SIZE];
+	struct hasher *h;
+	char name[17];
+
+	order_by(w, ORDER_SORTED);
+	begin(w);
+	buffer_str(&line, "{\"id\":1,\"text\":\"");
+	for (int i = 0; i < CHUNK_MEAN_BYTES; i++)
+		buffer_byte(&line, (char)('a' + i % 23));
+	buffer_str(&line, "\"}\n");
+	assert_int_equal(
+		chunk_writer_line(w->writer, "{\"id\":0}\n", 9, &w->err), 0);
+	assert_int_equal(
+		chunk_writer_line(w->writer, line.data, line.size, &w->err), 0);
+	finish(w);
+	assert_int_equal(hasher_new(&h, HASH_SHA256, NULL), 0);
+	hasher_add(h, line.data, line.size - 1);
+	hasher_final(h, digest);
+	hex_encode(name, digest, 8);
+	buffer_printf(&list, "0.jsonl\n%s.jsonl\n", name);
+	assert_file(w, "data/tables/users/chunks", buffer_cstr(&list));
+	assert_sound(w);
+	hasher_free(h);
+	buffer_release(&line);
+	buffer_release(&list);
+}
+
 static void tables_in_scan_order_take_no_lines(void **state)
 {
 	struct world *w = *state;
@@ -1028,6 +1061,7 @@ int main(void)
 		IN_WORLD(names_that_clash_in_a_folder_are_numbered),
 		IN_WORLD(each_folder_lists_what_is_in_it),
 		IN_WORLD(sorted_tables_take_lines),
+		IN_WORLD(a_long_line_behind_a_short_one_names_its_file),
 		IN_WORLD(tables_in_scan_order_take_no_lines),
 		IN_WORLD(big_values_lie_in_part_files_once),
 		IN_WORLD(damaged_part_files_are_named),
