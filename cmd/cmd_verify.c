@@ -30,14 +30,21 @@ static int drill(struct cmd *cmd, const struct verify_options *o,
 	char *folder = NULL, *path = NULL;
 	int rc = -1;
 
-	/* a repository that can only be read can be proven all the same */
 	if (!parent && store)
 		parent = gitstore_folder(store, &unwritable);
-	if (!parent)
+	if (parent) {
+		scratch_sweep(parent, "drill");
+		if (scratch_make(&folder, parent, "drill",
+				 o->scratch ? err : &unwritable) < 0 &&
+		    o->scratch)
+			return -1;
+	}
+	/* a repository that can only be read can be proven all the same */
+	if (!folder) {
 		parent = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-	scratch_sweep(parent, "drill");
-	if (scratch_make(&folder, parent, "drill", err) < 0)
-		return -1;
+		if (scratch_make(&folder, parent, "dbstow-drill", err) < 0)
+			return -1;
+	}
 	path = path_join(folder, "drill.db");
 	p.scratch = folder;
 	if (!path)

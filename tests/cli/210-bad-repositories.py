@@ -321,7 +321,7 @@ else:
     readonly("export", "app.db", "--always", status=1, err=DENIED)
     readonly("pin", "latest", status=1, err=DENIED)
     readonly("delete", "latest", "--yes", status=1, err=DENIED)
-    readonly("verify", "--drill", status=1, err="dbstow: .*'.*/readonly/.git/dbstow/.*': Permission denied.*")
+    readonly("verify", "--drill")
     readonly("verify", "--drill", "--scratch", "out")
 for folder, folders, names in os.walk("readonly"):
     os.chmod(folder, 0o755)

@@ -224,7 +224,8 @@ static inline void keep_unfold(const struct keep *k, const struct object_id *id,
 		p = name + strlen(name) + 1;
 		memcpy(&child, p, sizeof(child));
 		p += sizeof(child);
-		snprintf(full, sizeof(full), "%s/%s", path, name);
+		assert_true(snprintf(full, sizeof(full), "%s/%s", path, name) <
+			    (int)sizeof(full));
 		if (folder) {
 			keep_unfold(k, &child, full, out);
 			continue;
