@@ -86,8 +86,9 @@ struct database_build {
 
 /**
  * Create a new database file; nothing may be there.  The catalog gives
- * encoding and layout, and is borrowed until database_close().  Journal and synchronous are off: the caller syncs the
- * file at the end and renames it into place.
+ * encoding and layout, and is borrowed until database_close().  Journal and
+ * synchronous are off: the caller syncs the file at the end and renames it into
+ * place.
  */
 int database_create(struct database **out, const char *path,
 		    const struct catalog *c, const struct database_build *how,

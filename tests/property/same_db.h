@@ -11,8 +11,8 @@
  *  `why` */
 int same_db(const char *a, const char *b, char *why, size_t why_size);
 
-/** @return 1 when SQLite itself calls the file malformed: some random changes to
- *  the schema make it so, and then there is nothing to compare with */
+/** @return 1 when SQLite itself calls the file malformed: some random changes
+ * to the schema make it so, and then there is nothing to compare with */
 int is_malformed(const char *path);
 
 #endif /* TESTS_PROPERTY_SAME_DB_H */
