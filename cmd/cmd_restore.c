@@ -178,6 +178,28 @@ static void note_revisions(struct run *r)
 	free(mine);
 }
 
+/** A restored database takes about as much as its JSON; what really does not
+ *  fit ends with "disk is full", and nothing is touched. */
+static void note_space(const struct run *r)
+{
+	char need[CMD_NUMBER_SIZE], have[CMD_NUMBER_SIZE];
+	struct error quiet = ERROR_INIT;
+	uint64_t bytes, space;
+	char *folder;
+
+	if (!r->choice.history)
+		return;
+	bytes = snapshot_chosen(&r->choice)->bytes;
+	folder = path_folder(r->real);
+	if (folder && !file_free_bytes(folder, &space, &quiet) && space < bytes)
+		cmd_note(r->cmd,
+			 "note: about %s are needed beside '%s', and %s are "
+			 "free",
+			 cmd_bytes(need, bytes), r->real,
+			 cmd_bytes(have, space));
+	free(folder);
+}
+
 /* ---- consent ---- */
 
 static int needs_consent(const struct run *r)
@@ -478,6 +500,7 @@ static int restore(struct run *r, struct error *err)
 		return -1;
 	note_state(r);
 	note_revisions(r);
+	note_space(r);
 	if (r->o->dry_run && !r->o->into)
 		return tell(r);
 	if (!r->o->dry_run && consent(r, err) < 0)
