@@ -130,6 +130,7 @@ fsck("big")
 check(not [n for n in os.listdir("big/.git/dbstow") if n.startswith(("tmp", "drill"))], "left behind")
 
 # the user's own commands
+dbstow("restore", "--repo", "repo", "--to", "new.db", "--yes")
 dbstow("restore", "--repo", "repo", "--to", "new.db", "--yes", "--before", "kill -9 $$", status=1,
        err="dbstow: the --before command 'kill -9 $$' was ended by signal 9")
 r = dbstow("restore", "--repo", "repo", "--to", "new.db", "--yes", "--after", "echo said; false", status=1,
