@@ -59,6 +59,36 @@ int inflater_add(struct inflater *f, const void *data, uint32_t size);
 /** Bytes of the room that were not used. */
 uint32_t inflater_left(const struct inflater *f);
 
+/* ---- delta.c ---- */
+
+/**
+ * Append a git delta that turns `base` into `target`.
+ *
+ * It follows lines and does not search: both are versions of one file of rows
+ * in ascending key order.  Any other bytes will do, but may not be worth it.
+ * The same bytes give the same delta.  Any thread may call it.
+ *
+ * @param limit  bytes of the delta that are too many by one more
+ * @return 0; 1: it would be bigger than that, `out` is as it was; -1: out of
+ *         memory
+ */
+int delta_make(const void *base, size_t base_size, const void *target,
+	       size_t target_size, size_t limit, struct buffer *out,
+	       struct error *err);
+
+/** The sizes that a delta announces; look at them before delta_apply().
+ *  @return 0; 1: it is malformed */
+int delta_sizes(const void *delta, size_t delta_size, uint64_t *base_size,
+		uint64_t *target_size);
+
+/**
+ * Append what a delta makes of `base`; neither of them is in `out`.
+ * @return 0; 1: it is malformed or of another base, `out` is as it was; -1:
+ *         out of memory
+ */
+int delta_apply(const void *base, size_t base_size, const void *delta,
+		size_t delta_size, struct buffer *out, struct error *err);
+
 /* ---- pack_index.c, pack_write.c ---- */
 
 struct pack_entry {
