@@ -5,6 +5,7 @@
 #define GITSTORE_INTERNAL_H
 
 #include <git2.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -108,6 +109,13 @@ int pack_index_write(const char *path, struct pack_entry *entries, size_t count,
 /* Types as a pack numbers them. */
 enum pack_type { PACK_COMMIT = 1, PACK_TREE = 2, PACK_BLOB = 3 };
 
+/** Write what stands before an object's zlib stream.
+ *  @param size  bytes of the content
+ *  @return bytes written */
+#define PACK_HEADER_MAX 10
+size_t pack_entry_header(unsigned char out[PACK_HEADER_MAX],
+			 enum pack_type type, uint64_t size);
+
 struct pack_writer;
 
 /** Begin a pack in the files NAME.pack and NAME.idx of `folder`. */
@@ -119,6 +127,11 @@ int pack_writer_new(struct pack_writer **out, const char *folder,
 int pack_writer_put(struct pack_writer *w, enum pack_type type,
 		    const struct object_id *id, const void *data, size_t size,
 		    struct error *err);
+
+/** Append an entry as it lies in a pack.  @param crc32  of its bytes */
+int pack_writer_entry(struct pack_writer *w, const struct object_id *id,
+		      uint32_t crc32, const void *entry, size_t size,
+		      struct error *err);
 
 /** Make what was put readable to libgit2; more can be put.
  *  @param more  how many objects will probably follow: a hint */
@@ -193,7 +206,9 @@ struct gitstore {
 	struct hasher *hasher;
 	struct deflater *deflater;
 	struct pack_reader *reader; /* or NULL until needed */
-	struct id_set known;
+	pthread_mutex_t known_lock;
+	struct id_set known;        /* under known_lock while batches are put */
+	struct put_batch *puts;     /* of put(), or NULL until needed */
 	struct object_id known_tip; /* the tip that `known` is about */
 	int known_loaded;
 	struct pack_writer *pack; /* in the scratch folder */
@@ -388,7 +403,17 @@ void store_unlock(struct gitstore *g);
 int intent_write(struct gitstore *g, const struct move *m, struct error *err);
 void intent_remove(struct gitstore *g);
 
+/* ---- batch.c ---- */
+
+/** Set the functions of g->sink. */
+void batch_sink(struct gitstore *g);
+
+void batch_free(struct put_batch *b);
+
 /* ---- publish.c ---- */
+
+/** Begin a pack unless one is begun. */
+int publish_begin(struct gitstore *g, struct error *err);
 
 /** Refuse to go on while objects were put and not published. */
 int check_published(struct gitstore *g, struct error *err);

@@ -232,6 +232,7 @@ int gitstore_open(struct gitstore **out, const struct gitstore_options *o,
 		git_libgit2_shutdown();
 		return error_nomem(err);
 	}
+	pthread_mutex_init(&g->known_lock, NULL);
 	g->lock_fd = -1;
 	g->lock_wait_ms = LOCK_WAIT_MS;
 	g->tries = TRIES;
@@ -274,6 +275,8 @@ void gitstore_free(struct gitstore *g)
 	publish_forget(g);
 	store_unlock(g);
 	scratch_remove(g->scratch);
+	batch_free(g->puts);
+	pthread_mutex_destroy(&g->known_lock);
 	hasher_free(g->hasher);
 	deflater_free(g->deflater);
 	git_odb_free(g->odb);

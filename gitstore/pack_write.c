@@ -69,12 +69,11 @@ static int flush(struct pack_writer *w, struct error *err)
 	return write_at(w, w->buffer, used, w->offset - used, err);
 }
 
-static int add(void *payload, const void *data, size_t size, struct error *err)
+static int add(struct pack_writer *w, const void *data, size_t size,
+	       struct error *err)
 {
-	struct pack_writer *w = payload;
 	const unsigned char *p = data;
 
-	w->crc32 = (uint32_t)crc32_z(w->crc32, data, size);
 	while (size) {
 		size_t n = BUFFER_BYTES - w->used;
 
@@ -145,7 +144,7 @@ failed:
 }
 
 static int remember(struct pack_writer *w, const struct object_id *id,
-		    uint64_t offset, struct error *err)
+		    uint64_t offset, uint32_t crc32, struct error *err)
 {
 	struct pack_entry *entries;
 	size_t capacity;
@@ -163,15 +162,15 @@ static int remember(struct pack_writer *w, const struct object_id *id,
 		w->capacity = capacity;
 	}
 	w->entries[w->count].id = *id;
-	w->entries[w->count].crc32 = w->crc32;
+	w->entries[w->count].crc32 = crc32;
 	w->entries[w->count++].offset = offset;
 	return 0;
 }
 
-/* 300 bytes of a blob: 0xbc 0x12, that is 1 011 1100, 0 0010010 */
-static size_t entry_header(unsigned char out[10], enum pack_type type,
-			   uint64_t size)
+size_t pack_entry_header(unsigned char out[PACK_HEADER_MAX],
+			 enum pack_type type, uint64_t size)
 {
+	/* 300 bytes of a blob: 0xbc 0x12, that is 1 011 1100, 0 0010010 */
 	unsigned int byte = (unsigned int)type << 4 | (size & 15);
 	size_t n = 0;
 
@@ -185,22 +184,53 @@ static size_t entry_header(unsigned char out[10], enum pack_type type,
 	return n;
 }
 
-int pack_writer_put(struct pack_writer *w, enum pack_type type,
-		    const struct object_id *id, const void *data, size_t size,
-		    struct error *err)
+static int begin_entry(struct pack_writer *w, struct error *err)
 {
-	uint64_t offset = w->offset;
-	unsigned char header[10];
-
 	if (w->failed)
 		return error_set(err, ERROR_FAILED,
 				 "cannot go on writing '%s' after a failure",
 				 w->pack);
 	w->failed = 1;
+	return 0;
+}
+
+int pack_writer_entry(struct pack_writer *w, const struct object_id *id,
+		      uint32_t crc32, const void *entry, size_t size,
+		      struct error *err)
+{
+	uint64_t offset = w->offset;
+
+	if (begin_entry(w, err) < 0 || add(w, entry, size, err) < 0 ||
+	    remember(w, id, offset, crc32, err) < 0)
+		return -1;
+	w->failed = 0;
+	return 0;
+}
+
+/* What is added counts for the entry's CRC32 */
+static int add_counted(void *payload, const void *data, size_t size,
+		       struct error *err)
+{
+	struct pack_writer *w = payload;
+
+	w->crc32 = (uint32_t)crc32_z(w->crc32, data, size);
+	return add(w, data, size, err);
+}
+
+int pack_writer_put(struct pack_writer *w, enum pack_type type,
+		    const struct object_id *id, const void *data, size_t size,
+		    struct error *err)
+{
+	uint64_t offset = w->offset;
+	unsigned char header[PACK_HEADER_MAX];
+
+	if (begin_entry(w, err) < 0)
+		return -1;
 	w->crc32 = 0;
-	if (add(w, header, entry_header(header, type, size), err) < 0 ||
-	    deflater_run(w->deflater, data, size, add, w, err) < 0 ||
-	    remember(w, id, offset, err) < 0)
+	if (add_counted(w, header, pack_entry_header(header, type, size), err) <
+		    0 ||
+	    deflater_run(w->deflater, data, size, add_counted, w, err) < 0 ||
+	    remember(w, id, offset, w->crc32, err) < 0)
 		return -1;
 	w->failed = 0;
 	return 0;

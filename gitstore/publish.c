@@ -21,41 +21,16 @@
 
 #define OPEN_TRIES 10
 
-static int begin_pack(struct gitstore *g, struct error *err)
+int publish_begin(struct gitstore *g, struct error *err)
 {
-	const char *scratch = gitstore_scratch(g, err);
+	const char *scratch;
 	char name[32];
 
+	if (g->pack)
+		return 0;
+	scratch = gitstore_scratch(g, err);
 	snprintf(name, sizeof(name), "new%u", g->packs++);
 	return scratch ? pack_writer_new(&g->pack, scratch, name, err) : -1;
-}
-
-static int put(struct sink *s, enum object_type type, const char *name,
-	       const void *data, size_t size, struct object_id *id,
-	       struct error *err)
-{
-	struct gitstore *g = (struct gitstore *)s;
-
-	if (size > SOURCE_FILE_MAX)
-		return error_set(err, ERROR_FAILED,
-				 "'%s' would have %zu bytes, more than a "
-				 "snapshot's file may have",
-				 name ? name : "a folder", size);
-	if (g->published)
-		return error_set(err, ERROR_FAILED,
-				 "what was published is not committed yet");
-	if (!g->known_loaded && known_load(g, err) < 0)
-		return -1;
-	object_hash(g->hasher, type == OBJECT_TREE ? "tree" : "blob", data,
-		    size, id);
-	if (id_set_has(&g->known, id))
-		return 0;
-	if ((!g->pack && begin_pack(g, err) < 0) ||
-	    pack_writer_put(g->pack,
-			    type == OBJECT_TREE ? PACK_TREE : PACK_BLOB, id,
-			    data, size, err) < 0)
-		return -1;
-	return id_set_add(&g->known, id, err) < 0 ? -1 : 0;
 }
 
 struct sink *gitstore_sink(struct gitstore *g, struct error *err)
@@ -69,8 +44,7 @@ struct sink *gitstore_undo_sink(struct gitstore *g, struct error *err)
 {
 	if (!g->known_loaded && known_load(g, err) < 0)
 		return NULL;
-	g->sink.put = put;
-	g->sink.any_thread = 1;
+	batch_sink(g);
 	return &g->sink;
 }
 

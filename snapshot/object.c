@@ -26,23 +26,76 @@ struct hash_sink {
 	struct hasher *hasher;
 };
 
-static int hash_put(struct sink *s, enum object_type type, const char *name,
-		    const void *data, size_t size, struct object_id *id,
-		    struct error *err)
+struct put_batch {
+	struct hasher *hasher;
+};
+
+static void hash_object(struct hasher *h, enum object_type type,
+			const void *data, size_t size, struct object_id *id)
 {
-	struct hasher *h = ((struct hash_sink *)s)->hasher;
 	char head[32];
 	int length;
 
-	(void)name;
-	(void)err;
 	length = snprintf(head, sizeof(head), "%s %zu",
 			  type == OBJECT_TREE ? "tree" : "blob", size);
 	hasher_reset(h);
 	hasher_add(h, head, (size_t)length + 1); /* the NUL belongs to it */
 	hasher_add(h, data, size);
 	hasher_final(h, id->bytes);
+}
+
+static int hash_put(struct sink *s, enum object_type type, const char *name,
+		    const void *data, size_t size, struct object_id *id,
+		    struct error *err)
+{
+	(void)name;
+	(void)err;
+	hash_object(((struct hash_sink *)s)->hasher, type, data, size, id);
 	return 0;
+}
+
+static int hash_batch_new(struct sink *s, struct put_batch **out,
+			  struct error *err)
+{
+	struct put_batch *b = calloc(1, sizeof(*b));
+
+	(void)s;
+	*out = NULL;
+	if (!b)
+		return error_nomem(err);
+	if (hasher_new(&b->hasher, HASH_SHA1, err) < 0) {
+		free(b);
+		return -1;
+	}
+	*out = b;
+	return 0;
+}
+
+static int hash_batch_put(struct put_batch *b, enum object_type type,
+			  const char *name, const void *data, size_t size,
+			  struct object_id *id, struct error *err)
+{
+	(void)name;
+	(void)err;
+	hash_object(b->hasher, type, data, size, id);
+	return 0;
+}
+
+static int hash_batch_store(struct sink *s, struct put_batch *b,
+			    struct error *err)
+{
+	(void)s;
+	(void)b;
+	(void)err;
+	return 0;
+}
+
+static void hash_batch_free(struct put_batch *b)
+{
+	if (!b)
+		return;
+	hasher_free(b->hasher);
+	free(b);
 }
 
 int hash_sink_new(struct sink **out, struct error *err)
@@ -58,6 +111,10 @@ int hash_sink_new(struct sink **out, struct error *err)
 	}
 	s->sink.put = hash_put;
 	s->sink.any_thread = 1;
+	s->sink.batch_new = hash_batch_new;
+	s->sink.batch_put = hash_batch_put;
+	s->sink.batch_store = hash_batch_store;
+	s->sink.batch_free = hash_batch_free;
 	*out = &s->sink;
 	return 0;
 }

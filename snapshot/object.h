@@ -27,6 +27,9 @@ void object_hex(char out[OBJECT_HEX_SIZE], const struct object_id *id);
 
 enum object_type { OBJECT_BLOB, OBJECT_TREE };
 
+/** Objects that one thread puts and that are stored later, in one go. */
+struct put_batch;
+
 struct sink {
 	/* Store one object and tell its id.  `data` is borrowed for the call.
 	 * `name` is a hint: the path the object will have as far as it is
@@ -37,6 +40,26 @@ struct sink {
 	/* 1: put() may be called in another thread than the one that made the
 	 * sink, by one at a time. */
 	int any_thread;
+	/*
+	 * Batches: the work of put() in many threads at once, and objects
+	 * stored in an order that does not depend on the threads.  NULL where
+	 * a sink has none.
+	 */
+	/* Made, and freed before the sink, in any thread. */
+	int (*batch_new)(struct sink *, struct put_batch **out,
+			 struct error *err);
+	/* As put(), but the object stays in the batch's memory.  In any thread,
+	 * by one at a time for each batch. */
+	int (*batch_put)(struct put_batch *, enum object_type type,
+			 const char *name, const void *data, size_t size,
+			 struct object_id *id, struct error *err);
+	/* Store what the batch holds; it is empty afterwards, and of no more
+	 * use after a failure.  In any thread, one at a time for the sink, and
+	 * put() counts. */
+	int (*batch_store)(struct sink *, struct put_batch *,
+			   struct error *err);
+	/* What was not stored is forgotten.  NULL is allowed. */
+	void (*batch_free)(struct put_batch *);
 };
 
 /** A sink that computes ids and stores nothing. */

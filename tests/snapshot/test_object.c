@@ -399,6 +399,25 @@ static void a_folder_that_is_not_there_is_an_error(void **state)
 	source_free(s);
 }
 
+static void a_batch_hashes_as_put_does(void **state)
+{
+	struct put_batch *b;
+	struct object_id one, other;
+	struct sink *s;
+
+	(void)state;
+	assert_int_equal(hash_sink_new(&s, &err), 0);
+	assert_int_equal(s->batch_new(s, &b, &err), 0);
+	assert_int_equal(s->put(s, OBJECT_TREE, NULL, "ab", 2, &one, &err), 0);
+	assert_int_equal(
+		s->batch_put(b, OBJECT_TREE, NULL, "ab", 2, &other, &err), 0);
+	assert_memory_equal(&one, &other, sizeof(one));
+	assert_int_equal(s->batch_store(s, b, &err), 0);
+	s->batch_free(b);
+	s->batch_free(NULL);
+	hash_sink_free(s);
+}
+
 #define WITH_FOLDER(f)                                                         \
 	cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
@@ -419,6 +438,7 @@ int main(void)
 		WITH_FOLDER(a_folder_of_bottomless_depth_is_refused),
 		WITH_FOLDER(a_file_bigger_than_any_is_refused),
 		WITH_FOLDER(a_folder_that_is_not_there_is_an_error),
+		cmocka_unit_test(a_batch_hashes_as_put_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
