@@ -107,7 +107,13 @@ int pack_index_write(const char *path, struct pack_entry *entries, size_t count,
 		     const unsigned char *pack_hash, struct error *err);
 
 /* Types as a pack numbers them. */
-enum pack_type { PACK_COMMIT = 1, PACK_TREE = 2, PACK_BLOB = 3 };
+enum pack_type {
+	PACK_COMMIT = 1,
+	PACK_TREE = 2,
+	PACK_BLOB = 3,
+	PACK_OFS_DELTA = 6, /* of what lies so many bytes in front */
+	PACK_REF_DELTA = 7  /* of an object by its id */
+};
 
 /** Write what stands before an object's zlib stream.
  *  @param size  bytes of the content
@@ -150,34 +156,46 @@ const char *pack_writer_idx(const struct pack_writer *w);
 /** The files stay. NULL is allowed. */
 void pack_writer_free(struct pack_writer *w);
 
-/* ---- pack_read.c ---- */
+/* ---- pack_files.c: the packs there are ---- */
 
 struct pack_reader;
 
 /**
- * Look which packs there are.
+ * Look which packs there are.  Any number of threads may read from them, each
+ * with a cursor of its own.
  *
  * @param folder  objects/pack
  * @param own     the index of a pack that lies elsewhere, or NULL
- * @param hasher  for SHA-1; borrowed
  */
 int pack_reader_new(struct pack_reader **out, const char *folder,
-		    const char *own, struct hasher *hasher, struct error *err);
+		    const char *own, struct error *err);
+
+/** What its cursors need stays until they are freed.  NULL is allowed. */
+void pack_reader_free(struct pack_reader *r);
+
+/* ---- pack_read.c: objects from them ---- */
+
+struct pack_cursor;
+
+/** For one thread at a time; about 400 KB, and at work on a delta three
+ *  objects of its file's size. */
+int pack_cursor_new(struct pack_cursor **out, struct pack_reader *r,
+		    struct error *err);
+/** NULL is allowed. */
+void pack_cursor_free(struct pack_cursor *c);
 
 /**
- * Append an object that lies whole in a pack; its SHA-1 is checked.
+ * Append an object that lies in a pack, whole or as a delta of others there;
+ * its SHA-1 is checked.
  *
  * @param type   PACK_TREE or PACK_BLOB
  * @param limit  leave bigger ones alone
  * @return 0; 1: ask libgit2, nothing was appended and no error recorded; -1:
  *         out of memory
  */
-int pack_reader_read(struct pack_reader *r, const struct object_id *id,
+int pack_cursor_read(struct pack_cursor *c, const struct object_id *id,
 		     enum pack_type type, size_t limit, struct buffer *out,
 		     struct error *err);
-
-/** NULL is allowed. */
-void pack_reader_free(struct pack_reader *r);
 
 /* ---- open.c ---- */
 
@@ -206,6 +224,7 @@ struct gitstore {
 	struct hasher *hasher;
 	struct deflater *deflater;
 	struct pack_reader *reader; /* or NULL until needed */
+	struct pack_cursor *cursor; /* on it */
 	pthread_mutex_t known_lock;
 	struct id_set known;        /* under known_lock while batches are put */
 	struct put_batch *puts;     /* of put(), or NULL until needed */
@@ -421,11 +440,16 @@ int check_published(struct gitstore *g, struct error *err);
 /** See the object store as it is now, what was removed too. */
 int store_look_again(struct gitstore *g, struct error *err);
 
-/** As pack_reader_read(), from the packs that are there and the one that was
+/** As pack_cursor_read(), from the packs that are there and the one that was
  *  published. */
 int store_read(struct gitstore *g, const struct object_id *id,
 	       enum pack_type type, size_t limit, struct buffer *out,
 	       struct error *err);
+
+/** A cursor for another thread, on the same packs; the call itself is for the
+ *  thread that has the store. */
+int store_cursor_new(struct gitstore *g, struct pack_cursor **out,
+		     struct error *err);
 
 /** Forget a pack that was not placed, and what else one run knows. */
 void publish_forget(struct gitstore *g);

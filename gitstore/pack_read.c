@@ -2,470 +2,421 @@
  * pack_read.c - objects out of packs, wherever that is simple
  *
  * libgit2 reads everything, but at 40 to 60 MB/s.  Nearly all that a source
- * reads lies whole in a pack with an index of version 2, and that is all there
- * is here: no deltas, no loose objects, no alternates.  What this file cannot
- * read soundly, for whatever reason, is left to libgit2, which also finds the
- * words for it; so nothing here is an error but a lack of memory.
+ * reads lies in a pack with an index of version 2, and that is all there is
+ * here: no loose objects, no alternates, no base outside the delta's own pack.
+ * What this file cannot read soundly, for whatever reason, is left to libgit2,
+ * which also finds the words for it; so nothing here is an error but a lack of
+ * memory.
  *
- * Files are not mapped: a disk's read error or a file cut short would be a
- * signal then, and memory must stay flat.  Nothing in them is believed; an
- * object is handed out when its SHA-1 is the id that was asked for.
+ * A delta's bases are made one after another, from the one that lies whole on.
+ * They are not kept for later: chunks that are read one after another hardly
+ * share any, and what git's gc makes are short chains.
+ *
+ * Nothing in a pack is believed; an object is handed out when its SHA-1 is the
+ * id that was asked for.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "gitstore/gitstore_internal.h"
+#include "gitstore/pack_internal.h"
 
-/* Two descriptors each; older packs are for libgit2. */
-#define PACKS_MAX 64
+/* A snapshot's objects mostly lie in the order in which they are read, and so
+ * do the deltas of each export between them: a window for each in a chain. */
+#define WINDOWS      16
+#define WINDOW_BYTES ((size_t)16 << 10)
 
-/* A snapshot's objects mostly lie in the order in which they are read. */
-#define WINDOW_BYTES ((size_t)128 << 10)
+/* Git makes chains of 50, and of 4095 when it is told to. */
+#define CHAIN_MAX 4096
 
-/* As pack_index.c tells */
-#define IDS_AT     (8 + 256 * 4)
-#define HASH_BYTES ((uint64_t)HASH_SHA1_SIZE)
+/* What is in the midst of a chain may be bigger than its end. */
+#define MIDST_MAX SOURCE_FILE_MAX
 
-struct pack {
-	char *stem; /* the path without "idx" or "pack" */
-	struct timespec mtime;
-	int opened;         /* -1: it is of no use */
-	int idx, fd;        /* -1: not open */
-	uint32_t fan[256];  /* how many ids up to a first byte */
-	uint64_t far_count; /* offsets in the table of 64 bits */
-	uint64_t end;       /* of the entries */
+/* A buffer that grew beyond is not kept. */
+#define KEEP_BYTES ((size_t)4 << 20)
+
+/* Bytes of a pack, as they were read */
+struct window {
+	const struct pack *pack; /* or NULL */
+	uint64_t at, used;       /* used when */
+	size_t size;
+	unsigned char bytes[WINDOW_BYTES];
 };
 
-struct pack_reader {
-	char *folder, *own;
+/* Where an entry's stream is, and how many bytes it makes */
+struct stream {
+	uint64_t at, size;
+};
+
+struct pack_cursor {
+	struct pack_reader *reader;
 	struct hasher *hasher;
 	struct inflater *inflater;
-	struct pack *packs[PACKS_MAX]; /* the one that served last, then newest
-					  to oldest */
-	size_t count;
-	struct timespec listed; /* the folder's time before it was read */
-	/* Bytes of a pack, as they were read last */
-	const struct pack *window_of;
-	uint64_t window_at;
-	size_t window_size;
-	unsigned char window[WINDOW_BYTES];
+	struct pack *last; /* that served, held; or NULL */
+	struct window windows[WINDOWS], *window; /* and the one used last */
+	uint64_t uses;
+	/* A chain at work: its deltas, the last one first */
+	struct stream chain[CHAIN_MAX];
+	struct buffer base, delta, made;
 };
 
-/* ---- files ---- */
+/* ---- entries ---- */
 
-static int read_at(int fd, void *data, size_t size, uint64_t at)
+static int is_in(const struct window *w, const struct pack *p, uint64_t at)
 {
-	unsigned char *p = data;
+	return w->pack == p && at >= w->at && at - w->at < w->size;
+}
 
-	while (size) {
-		ssize_t n = pread(fd, p, size, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		at += (uint64_t)n;
-		size -= (size_t)n;
-	}
+static int window_fill(struct window *w, const struct pack *p, uint64_t at)
+{
+	w->pack = NULL;
+	w->at = at;
+	w->size = p->end - at < WINDOW_BYTES ? (size_t)(p->end - at)
+					     : WINDOW_BYTES;
+	if (pack_read_at(p->fd, w->bytes, w->size, at) < 0)
+		return -1;
+	w->pack = p;
 	return 0;
 }
 
-static uint32_t get32(const unsigned char *b)
+/* Turn to the window that has `at`, or fill the one not used for longest. */
+static int window_turn(struct pack_cursor *c, const struct pack *p, uint64_t at)
 {
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
-	       (uint32_t)b[2] << 8 | b[3];
-}
-
-/* @return a descriptor of a regular file, or -1 */
-static int open_file(const struct pack *p, const char *end, uint64_t *size)
-{
-	struct buffer path = BUFFER_INIT;
-	struct stat st;
-	int fd = -1;
-
-	buffer_printf(&path, "%s%s", p->stem, end);
-	if (buffer_cstr(&path))
-		fd = open(path.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	buffer_release(&path);
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
-		close(fd);
-		fd = -1;
-	}
-	*size = fd >= 0 ? (uint64_t)st.st_size : 0;
-	return fd;
-}
-
-static int open_idx(struct pack *p)
-{
-	unsigned char head[IDS_AT];
-	uint64_t size, least;
+	struct window *oldest = c->windows;
 	size_t i;
 
-	p->idx = open_file(p, "idx", &size);
-	if (p->idx < 0 || read_at(p->idx, head, sizeof(head), 0) < 0 ||
-	    memcmp(head, "\377tOc\0\0\0\2", 8) != 0)
+	for (i = 0; i < WINDOWS && !is_in(&c->windows[i], p, at); i++)
+		if (c->windows[i].used < oldest->used)
+			oldest = &c->windows[i];
+	if (i == WINDOWS && window_fill(oldest, p, at) < 0)
 		return -1;
-	for (i = 0; i < 256; i++) {
-		p->fan[i] = get32(head + 8 + i * 4);
-		if (i && p->fan[i] < p->fan[i - 1])
-			return -1;
-	}
-	least = IDS_AT + p->fan[255] * UINT64_C(28) + 2 * HASH_BYTES;
-	if (size < least || (size - least) % 8)
-		return -1;
-	p->far_count = (size - least) / 8;
+	c->window = i < WINDOWS ? &c->windows[i] : oldest;
+	c->window->used = ++c->uses;
 	return 0;
-}
-
-static int open_pack(struct pack *p)
-{
-	unsigned char head[12];
-	uint64_t size;
-
-	p->fd = open_file(p, "pack", &size);
-	if (p->fd < 0 || size < sizeof(head) + HASH_BYTES ||
-	    read_at(p->fd, head, sizeof(head), 0) < 0 ||
-	    memcmp(head, "PACK\0\0\0\2", 8) != 0)
-		return -1;
-	p->end = size - HASH_BYTES;
-	return 0;
-}
-
-static void pack_close(struct pack *p)
-{
-	if (p->idx >= 0)
-		close(p->idx);
-	if (p->fd >= 0)
-		close(p->fd);
-	p->idx = p->fd = -1;
-}
-
-static int pack_ready(struct pack *p)
-{
-	if (!p->opened) {
-		p->opened = open_idx(p) < 0 || open_pack(p) < 0 ? -1 : 1;
-		if (p->opened < 0)
-			pack_close(p);
-	}
-	return p->opened > 0;
-}
-
-/* ---- which packs there are ---- */
-
-static void pack_free(struct pack *p)
-{
-	pack_close(p);
-	free(p->stem);
-	free(p);
-}
-
-static void forget_packs(struct pack_reader *r)
-{
-	while (r->count)
-		pack_free(r->packs[--r->count]);
-	r->window_of = NULL;
-}
-
-static int is_newer(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec
-				      : a->tv_nsec > b->tv_nsec;
-}
-
-/* Put a pack in its place by time; the oldest has to go when it is full. */
-static int add_pack(struct pack_reader *r, const char *idx,
-		    const struct timespec *mtime, struct error *err)
-{
-	size_t at = r->count;
-	struct pack *p;
-
-	while (at && is_newer(mtime, &r->packs[at - 1]->mtime))
-		at--;
-	if (at == PACKS_MAX)
-		return 0;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return error_nomem(err);
-	p->idx = p->fd = -1;
-	p->mtime = *mtime;
-	p->stem = strndup(idx, strlen(idx) - strlen("idx"));
-	if (!p->stem) {
-		pack_free(p);
-		return error_nomem(err);
-	}
-	if (r->count == PACKS_MAX)
-		pack_free(r->packs[--r->count]);
-	memmove(r->packs + at + 1, r->packs + at,
-		(r->count++ - at) * sizeof(p));
-	r->packs[at] = p;
-	return 0;
-}
-
-static int add_listed(struct pack_reader *r, int folder, const char *name,
-		      struct error *err)
-{
-	size_t size = strlen(name);
-	struct buffer path = BUFFER_INIT;
-	struct stat st;
-	int rc;
-
-	if (size < 5 || strcmp(name + size - 4, ".idx") != 0 ||
-	    fstatat(folder, name, &st, 0) < 0)
-		return 0;
-	buffer_printf(&path, "%s/%s", r->folder, name);
-	rc = buffer_cstr(&path) ? add_pack(r, path.data, &st.st_mtim, err)
-				: error_nomem(err);
-	buffer_release(&path);
-	return rc;
-}
-
-static struct timespec folder_time(const struct pack_reader *r)
-{
-	struct stat st;
-
-	memset(&st, 0, sizeof(st));
-	if (stat(r->folder, &st) < 0)
-		st.st_mtim.tv_sec = 0;
-	return st.st_mtim;
-}
-
-static int list_packs(struct pack_reader *r, struct error *err)
-{
-	struct timespec now = { INT32_MAX, 0 }; /* ours is the newest */
-	struct dirent *e;
-	int rc = 0;
-	DIR *d;
-
-	forget_packs(r);
-	r->listed = folder_time(r);
-	d = opendir(r->folder);
-	while (d && !rc && (e = readdir(d)))
-		rc = add_listed(r, dirfd(d), e->d_name, err);
-	if (d)
-		closedir(d);
-	return !rc && r->own ? add_pack(r, r->own, &now, err) : rc;
-}
-
-static int is_changed(const struct pack_reader *r)
-{
-	struct timespec now = folder_time(r);
-
-	return now.tv_sec != r->listed.tv_sec ||
-	       now.tv_nsec != r->listed.tv_nsec;
-}
-
-/* ---- one object ---- */
-
-/* @return 0 with the offset of an entry; -1: not in this pack */
-static int offset_of(const struct pack *p, uint32_t nth, uint64_t *offset)
-{
-	uint64_t at = IDS_AT + p->fan[255] * UINT64_C(24) + nth * UINT64_C(4);
-	unsigned char b[8];
-
-	if (read_at(p->idx, b, 4, at) < 0)
-		return -1;
-	*offset = get32(b);
-	if (*offset & 0x80000000) {
-		*offset &= 0x7fffffff;
-		at = IDS_AT + p->fan[255] * UINT64_C(28) + *offset * 8;
-		if (*offset >= p->far_count || read_at(p->idx, b, 8, at) < 0)
-			return -1;
-		*offset = (uint64_t)get32(b) << 32 | get32(b + 4);
-	}
-	return *offset >= 12 && *offset < p->end ? 0 : -1;
-}
-
-static int find(const struct pack *p, const struct object_id *id,
-		uint64_t *offset)
-{
-	unsigned int first = id->bytes[0];
-	uint32_t low = first ? p->fan[first - 1] : 0, high = p->fan[first], at;
-	struct object_id there;
-	int diff;
-
-	while (low < high) {
-		at = low + (high - low) / 2;
-		if (read_at(p->idx, there.bytes, sizeof(there.bytes),
-			    IDS_AT + at * UINT64_C(20)) < 0)
-			return -1;
-		diff = memcmp(id->bytes, there.bytes, sizeof(there.bytes));
-		if (!diff)
-			return offset_of(p, at, offset);
-		if (diff < 0)
-			high = at;
-		else
-			low = at + 1;
-	}
-	return -1;
 }
 
 /* The bytes of a pack from `at` on, as many as are at hand; borrowed.
  * @return NULL: there are none */
 static const unsigned char *
-bytes_at(struct pack_reader *r, const struct pack *p, uint64_t at, size_t *size)
+bytes_at(struct pack_cursor *c, const struct pack *p, uint64_t at, size_t *size)
 {
+	struct window *w;
+
 	if (at >= p->end)
 		return NULL;
-	if (r->window_of != p || at < r->window_at ||
-	    at - r->window_at >= r->window_size) {
-		r->window_of = NULL;
-		r->window_at = at;
-		r->window_size = p->end - at < WINDOW_BYTES
-					 ? (size_t)(p->end - at)
-					 : WINDOW_BYTES;
-		if (read_at(p->fd, r->window, r->window_size, at) < 0)
-			return NULL;
-		r->window_of = p;
-	}
-	*size = r->window_size - (size_t)(at - r->window_at);
-	return r->window + (at - r->window_at);
+	if (!is_in(c->window, p, at) && window_turn(c, p, at) < 0)
+		return NULL;
+	w = c->window;
+	*size = w->size - (size_t)(at - w->at);
+	return w->bytes + (at - w->at);
 }
 
-/* Step over an entry's header (see pack_write.c) that must announce `type`.
- * @return 0, or -1: another type, a delta, no header */
-static int entry_begin(struct pack_reader *r, const struct pack *p,
-		       uint64_t *at, enum pack_type type, uint64_t *size)
+/* Read numbers of 7 bits a byte, the lowest first, behind `low` bits. */
+static int get_size(struct pack_cursor *c, const struct pack *p, uint64_t *at,
+		    uint64_t *size)
 {
 	const unsigned char *b;
-	unsigned int shift;
+	unsigned int shift = 4;
 	size_t n;
 
-	b = bytes_at(r, p, (*at)++, &n);
-	if (!b || (*b >> 4 & 7) != (int)type)
-		return -1;
-	*size = *b & 15;
-	for (shift = 4; *b & 0x80; shift += 7) {
-		b = bytes_at(r, p, (*at)++, &n);
+	do {
+		b = bytes_at(c, p, (*at)++, &n);
 		if (!b || shift > 53)
 			return -1;
 		*size |= (uint64_t)(*b & 0x7f) << shift;
+		shift += 7;
+	} while (*b & 0x80);
+	return 0;
+}
+
+/* How far in front of a delta its base is: 7 bits a byte, the highest first,
+ * where each further byte begins at the first number that needs it. */
+static int get_distance(struct pack_cursor *c, const struct pack *p,
+			uint64_t *at, uint64_t *distance)
+{
+	const unsigned char *b;
+	size_t n;
+
+	b = bytes_at(c, p, (*at)++, &n);
+	if (!b)
+		return -1;
+	*distance = *b & 0x7f;
+	while (*b & 0x80) {
+		b = bytes_at(c, p, (*at)++, &n);
+		if (!b || *distance >> 56)
+			return -1;
+		*distance = (*distance + 1) << 7 | (*b & 0x7f);
 	}
 	return 0;
 }
 
-/* `room` has size + 1 bytes. */
-static int entry_inflate(struct pack_reader *r, const struct pack *p,
-			 uint64_t at, void *room, uint32_t size)
+static int get_id(struct pack_cursor *c, const struct pack *p, uint64_t *at,
+		  struct object_id *id)
 {
 	const unsigned char *b;
+	size_t i, n;
+
+	for (i = 0; i < sizeof(id->bytes); i++) {
+		b = bytes_at(c, p, (*at)++, &n);
+		if (!b)
+			return -1;
+		id->bytes[i] = *b;
+	}
+	return 0;
+}
+
+/* Step over the header (see pack_write.c) of the entry at `at`.
+ * @param base  receives where a delta's base is */
+static int entry_begin(struct pack_cursor *c, const struct pack *p, uint64_t at,
+		       unsigned int *type, struct stream *s, uint64_t *base)
+{
+	uint64_t entry = at, distance;
+	const unsigned char *b;
+	struct object_id id;
+	size_t n;
+
+	b = bytes_at(c, p, at++, &n);
+	if (!b)
+		return -1;
+	*type = *b >> 4 & 7;
+	s->size = *b & 15;
+	if (*b & 0x80 && get_size(c, p, &at, &s->size) < 0)
+		return -1;
+	if (*type == PACK_OFS_DELTA) {
+		if (get_distance(c, p, &at, &distance) < 0 ||
+		    distance > entry - 12 || !distance)
+			return -1;
+		*base = entry - distance;
+	} else if (*type == PACK_REF_DELTA) {
+		if (get_id(c, p, &at, &id) < 0 || pack_find(p, &id, base) < 0)
+			return -1;
+	}
+	s->at = at;
+	return 0;
+}
+
+/* Append what a stream makes. @return 0; 1: it is not sound, or too big; -1 */
+static int inflate_to(struct buffer *out, struct pack_cursor *c,
+		      const struct pack *p, const struct stream *s,
+		      size_t limit, struct error *err)
+{
+	const unsigned char *b;
+	uint64_t at = s->at;
 	int ended = 0;
 	size_t n;
 
-	inflater_begin(r->inflater, room, size + 1);
+	if (s->size > limit || s->size >= UINT32_MAX)
+		return 1;
+	if (buffer_reserve(out, (size_t)s->size + 1) < 0)
+		return error_nomem(err);
+	inflater_begin(c->inflater, out->data + out->size,
+		       (uint32_t)s->size + 1);
 	while (!ended) {
-		b = bytes_at(r, p, at, &n);
+		b = bytes_at(c, p, at, &n);
 		if (!b)
-			return -1;
-		ended = inflater_add(r->inflater, b, (uint32_t)n);
+			return 1;
+		ended = inflater_add(c->inflater, b, (uint32_t)n);
 		at += n;
 	}
-	return ended > 0 && inflater_left(r->inflater) == 1 ? 0 : -1;
-}
-
-/* @return 0, 1: not in this pack, or not soundly; -1 */
-static int read_from(struct pack_reader *r, struct pack *p,
-		     const struct object_id *id, enum pack_type type,
-		     size_t limit, struct buffer *out, struct error *err)
-{
-	struct object_id is;
-	uint64_t at, size;
-	char *room;
-
-	if (!pack_ready(p) || find(p, id, &at) < 0 ||
-	    entry_begin(r, p, &at, type, &size) < 0 || size > limit ||
-	    size >= UINT32_MAX)
+	if (ended < 0 || inflater_left(c->inflater) != 1)
 		return 1;
-	if (buffer_reserve(out, (size_t)size + 1) < 0)
-		return error_nomem(err);
-	room = out->data + out->size;
-	if (entry_inflate(r, p, at, room, (uint32_t)size) < 0)
-		return 1;
-	object_hash(r->hasher, type == PACK_TREE ? "tree" : "blob", room,
-		    (size_t)size, &is);
-	if (!object_same(&is, id))
-		return 1;
-	out->size += (size_t)size;
+	out->size += (size_t)s->size;
 	return 0;
 }
 
+/* ---- deltas ---- */
+
+/* Apply a delta to c->base. @return 0, 1, -1 as inflate_to() */
+static int apply(struct buffer *out, struct pack_cursor *c,
+		 const struct pack *p, const struct stream *s, size_t limit,
+		 struct error *err)
+{
+	uint64_t base_size, size;
+	int rc;
+
+	buffer_clear(&c->delta);
+	rc = inflate_to(&c->delta, c, p, s, MIDST_MAX, err);
+	if (rc)
+		return rc;
+	if (delta_sizes(c->delta.data, c->delta.size, &base_size, &size) ||
+	    size > limit)
+		return 1;
+	return delta_apply(c->base.data, c->base.size, c->delta.data,
+			   c->delta.size, out, err);
+}
+
+/* @param whole  what the chain of `count` deltas stands on */
+static int unchain(struct buffer *out, struct pack_cursor *c,
+		   const struct pack *p, const struct stream *whole,
+		   size_t count, size_t limit, struct error *err)
+{
+	struct buffer swap;
+	int rc;
+
+	buffer_clear(&c->base);
+	rc = inflate_to(&c->base, c, p, whole, MIDST_MAX, err);
+	while (!rc && --count) {
+		buffer_clear(&c->made);
+		rc = apply(&c->made, c, p, &c->chain[count], MIDST_MAX, err);
+		swap = c->base;
+		c->base = c->made;
+		c->made = swap;
+	}
+	return rc ? rc : apply(out, c, p, &c->chain[0], limit, err);
+}
+
+static void trim(struct buffer *b)
+{
+	if (b->capacity > KEEP_BYTES)
+		buffer_release(b);
+}
+
+/* ---- one object ---- */
+
+/* Append the entry at `at`. @return 0; 1: not soundly, or too big; -1 */
+static int read_entry(struct buffer *out, struct pack_cursor *c,
+		      const struct pack *p, uint64_t at, enum pack_type type,
+		      size_t limit, struct error *err)
+{
+	struct stream s;
+	unsigned int is;
+	size_t count = 0;
+	int rc;
+
+	for (;;) {
+		if (entry_begin(c, p, at, &is, &s, &at) < 0)
+			return 1;
+		if (is != PACK_OFS_DELTA && is != PACK_REF_DELTA)
+			break;
+		if (count == CHAIN_MAX)
+			return 1;
+		c->chain[count++] = s;
+	}
+	if (is != (unsigned int)type)
+		return 1;
+	if (!count)
+		return inflate_to(out, c, p, &s, limit, err);
+	rc = unchain(out, c, p, &s, count, limit, err);
+	trim(&c->base);
+	trim(&c->delta);
+	trim(&c->made);
+	return rc;
+}
+
+/* @return 0, 1: not in this pack, or not soundly; -1 */
+static int read_from(struct pack_cursor *c, const struct pack *p,
+		     const struct object_id *id, enum pack_type type,
+		     size_t limit, struct buffer *out, struct error *err)
+{
+	size_t before = out->size;
+	struct object_id is;
+	uint64_t at;
+	int rc;
+
+	if (pack_find(p, id, &at) < 0)
+		return 1;
+	rc = read_entry(out, c, p, at, type, limit, err);
+	if (rc)
+		return rc;
+	object_hash(c->hasher, type == PACK_TREE ? "tree" : "blob",
+		    out->data ? out->data + before : "", out->size - before,
+		    &is);
+	if (object_same(&is, id))
+		return 0;
+	out->size = before;
+	return 1;
+}
+
+static void let_go(struct pack_cursor *c, struct pack *p)
+{
+	size_t i;
+
+	for (i = 0; p && i < WINDOWS; i++)
+		if (c->windows[i].pack == p)
+			c->windows[i].pack = NULL;
+	pack_let_go(c->reader, p);
+}
+
+/* Hold on to the pack that served. */
+static void keep(struct pack_cursor *c, struct pack *p)
+{
+	let_go(c, c->last);
+	c->last = p;
+}
+
 /* A pack that cannot serve may have a neighbour that can. */
-static int read_any(struct pack_reader *r, const struct object_id *id,
+static int read_any(struct pack_cursor *c, const struct object_id *id,
 		    enum pack_type type, size_t limit, struct buffer *out,
 		    struct error *err)
 {
 	struct pack *p;
 	size_t i;
-	int rc;
+	int rc = 1;
 
-	for (i = 0; i < r->count; i++) {
-		p = r->packs[i];
-		rc = read_from(r, p, id, type, limit, out, err);
-		if (rc > 0)
-			continue;
-		memmove(r->packs + 1, r->packs, i * sizeof(p));
-		r->packs[0] = p;
-		return rc;
-	}
-	return 1;
-}
-
-/* ---- the reader ---- */
-
-int pack_reader_new(struct pack_reader **out, const char *folder,
-		    const char *own, struct hasher *hasher, struct error *err)
-{
-	struct pack_reader *r = calloc(1, sizeof(*r));
-
-	*out = NULL;
-	if (!r)
-		return error_nomem(err);
-	r->hasher = hasher;
-	r->folder = strdup(folder);
-	r->own = own ? strdup(own) : NULL;
-	if (!r->folder || (own && !r->own)) {
-		error_nomem(err);
-		goto failed;
-	}
-	if (inflater_new(&r->inflater, err) < 0 || list_packs(r, err) < 0)
-		goto failed;
-	*out = r;
-	return 0;
-failed:
-	pack_reader_free(r);
-	return -1;
-}
-
-int pack_reader_read(struct pack_reader *r, const struct object_id *id,
-		     enum pack_type type, size_t limit, struct buffer *out,
-		     struct error *err)
-{
-	int rc = read_any(r, id, type, limit, out, err);
-
-	/* somebody exported or repacked */
-	if (rc > 0 && is_changed(r)) {
-		if (list_packs(r, err) < 0)
-			return -1;
-		rc = read_any(r, id, type, limit, out, err);
+	if (c->last)
+		rc = read_from(c, c->last, id, type, limit, out, err);
+	for (i = 0; rc > 0 && !pack_hold(c->reader, i, &p); i++) {
+		if (p && p != c->last)
+			rc = read_from(c, p, id, type, limit, out, err);
+		if (rc <= 0)
+			keep(c, p);
+		else
+			let_go(c, p);
 	}
 	return rc;
 }
 
-void pack_reader_free(struct pack_reader *r)
+/* ---- the cursor ---- */
+
+int pack_cursor_new(struct pack_cursor **out, struct pack_reader *r,
+		    struct error *err)
 {
-	if (!r)
+	struct pack_cursor *c = calloc(1, sizeof(*c));
+
+	*out = NULL;
+	if (!c)
+		return error_nomem(err);
+	c->window = c->windows;
+	c->reader = r;
+	pack_reader_hold(r);
+	if (inflater_new(&c->inflater, err) < 0 ||
+	    hasher_new(&c->hasher, HASH_SHA1, err) < 0) {
+		pack_cursor_free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+int pack_cursor_read(struct pack_cursor *c, const struct object_id *id,
+		     enum pack_type type, size_t limit, struct buffer *out,
+		     struct error *err)
+{
+	unsigned int number = pack_list_number(c->reader);
+	int rc = read_any(c, id, type, limit, out, err);
+	int again;
+
+	if (rc <= 0)
+		return rc;
+	again = pack_list_again(c->reader, number, err);
+	if (again <= 0)
+		return again < 0 ? -1 : 1;
+	return read_any(c, id, type, limit, out, err);
+}
+
+void pack_cursor_free(struct pack_cursor *c)
+{
+	if (!c)
 		return;
-	forget_packs(r);
-	inflater_free(r->inflater);
-	free(r->folder);
-	free(r->own);
-	free(r);
+	let_go(c, c->last);
+	buffer_release(&c->base);
+	buffer_release(&c->delta);
+	buffer_release(&c->made);
+	inflater_free(c->inflater);
+	hasher_free(c->hasher);
+	pack_reader_free(c->reader);
+	free(c);
 }

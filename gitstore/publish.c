@@ -91,7 +91,9 @@ static git_odb *open_store(struct gitstore *g)
 
 static void forget_reader(struct gitstore *g)
 {
+	pack_cursor_free(g->cursor);
 	pack_reader_free(g->reader);
+	g->cursor = NULL;
 	g->reader = NULL;
 }
 
@@ -104,18 +106,27 @@ static int open_reader(struct gitstore *g, struct error *err)
 		return error_nomem(err);
 	rc = pack_reader_new(&g->reader, folder,
 			     g->published ? pack_writer_idx(g->pack) : NULL,
-			     g->hasher, err);
+			     err);
 	free(folder);
 	return rc;
+}
+
+int store_cursor_new(struct gitstore *g, struct pack_cursor **out,
+		     struct error *err)
+{
+	*out = NULL;
+	if (!g->reader && open_reader(g, err) < 0)
+		return -1;
+	return pack_cursor_new(out, g->reader, err);
 }
 
 int store_read(struct gitstore *g, const struct object_id *id,
 	       enum pack_type type, size_t limit, struct buffer *out,
 	       struct error *err)
 {
-	if (!g->reader && open_reader(g, err) < 0)
+	if (!g->cursor && store_cursor_new(g, &g->cursor, err) < 0)
 		return -1;
-	return pack_reader_read(g->reader, id, type, limit, out, err);
+	return pack_cursor_read(g->cursor, id, type, limit, out, err);
 }
 
 /*
