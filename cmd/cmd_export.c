@@ -26,7 +26,7 @@ struct export_options {
 	const char *db, *name, *description, *kind, *source, *scratch, *output;
 	const char *app_commit;
 	unsigned int keep, timeout_s;
-	int always, adopt, no_drill, allow_empty;
+	int always, adopt, no_drill, allow_empty, set_policy;
 };
 
 /** What one run knows. */
@@ -395,6 +395,7 @@ static int commit(struct run *r, const struct object_id *root,
 		.rows = r->info.rows,
 		.bytes = r->info.bytes,
 		.keep = r->keep,
+		.set_policy = r->o->set_policy,
 		.always = r->o->always || r->o->name || r->o->description,
 		.adopt = r->o->adopt,
 	};
@@ -565,6 +566,10 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 		  .arg = "N",
 		  .env = "DBSTOW_KEEP",
 		  .help = "snapshots to keep (default: as before, or 8)" },
+		{ .name = "set-policy",
+		  .flag = &o.set_policy,
+		  .help = "--keep is meant for every copy of the branch, also "
+			  "for those that keep more" },
 		{ .name = "always",
 		  .flag = &o.always,
 		  .help = "store a snapshot even if nothing changed" },
@@ -614,6 +619,9 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 				 "or set DBSTOW_DB");
 	if (cmd_database(o.db, &o.db, err) < 0 || check_texts(&o, err) < 0)
 		return -1;
+	if (o.set_policy && !o.keep)
+		return error_set(err, ERROR_USAGE,
+				 "--set-policy needs --keep N beside it");
 	if (!o.source)
 		o.source = path_base(o.db);
 	if (!name_is_printable(o.source))

@@ -408,6 +408,7 @@ static int prepend_ours(struct history *h, const struct addition *a,
 					  "message");
 	s.id = a->commit.id;
 	s.pinned = a->s->pin != 0;
+	s.pinned_at_s = s.pinned ? a->s->created_at_s : 0;
 	if (history_prepend(h, &s, err) < 0) {
 		snapshot_release(&s);
 		return -1;
@@ -449,8 +450,9 @@ static int apply_addition(struct gitstore *g, struct history *h, struct edit *e,
 	if (is_unchanged(h, a->s)) {
 		if (h->checked_at_s < a->s->created_at_s)
 			h->checked_at_s = a->s->created_at_s;
-		if (a->s->pin)
-			h->snapshots[0].pinned = 1;
+		if (a->s->pin && !h->snapshots[0].pinned &&
+		    history_pin(h, 0, 1, a->s->created_at_s, err) < 0)
+			return -1;
 		a->result.id = h->snapshots[0].id;
 		a->result.unchanged = 1;
 		a->edit.snapshot = NULL;
@@ -458,7 +460,8 @@ static int apply_addition(struct gitstore *g, struct history *h, struct edit *e,
 		return -1;
 	}
 	if (a->s->keep)
-		h->keep = a->s->keep;
+		history_set_keep(h, a->s->keep, a->s->set_policy,
+				 a->s->created_at_s);
 	if (!h->keep)
 		h->keep = GITSTORE_KEEP;
 	a->result.dropped = history_retain(h, h->keep);

@@ -82,6 +82,7 @@ struct snapshot {
 	char *schema_revision; /* or NULL */
 	uint64_t tables, rows, bytes;
 	int pinned;
+	int64_t pinned_at_s; /* 0: not recorded */
 	int absent; /* the commit is not in this repository (shallow clone) */
 };
 
@@ -93,11 +94,14 @@ struct tombstone {
 struct history {
 	struct snapshot *snapshots; /* newest first */
 	size_t count;
-	char *source;         /* of the branch; NULL when empty */
-	unsigned int keep;    /* retention; 0: not recorded */
+	char *source;       /* of the branch; NULL when empty */
+	unsigned int keep;  /* retention; 0: not recorded */
+	int64_t keep_set_s; /* when it was set for all copies; 0: it was not */
 	int64_t checked_at_s; /* 0: never */
 	struct tombstone *deleted;
 	size_t deleted_count;
+	struct tombstone *unpinned; /* pins that were taken back, and when */
+	size_t unpinned_count;
 	struct object_id tip; /* the index commit */
 	int exists;           /* 0: there is no such branch here; what is listed
 				 is then a remote-tracking one's */
@@ -174,6 +178,8 @@ struct gitstore_snapshot {
 	const char *changes; /* body text: lines "users: 1,204 rows (+3)" */
 	uint64_t tables, rows, bytes;
 	unsigned int keep; /* 0: as the branch says, else GITSTORE_KEEP */
+	int set_policy;    /* `keep` is meant for all copies of the branch,
+			      also for those that keep more */
 	int always;        /* add even when the content equals the newest */
 	int adopt;         /* a branch that is not ours: rename it first to
 			      BRANCH-before-dbstow */

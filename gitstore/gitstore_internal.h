@@ -387,6 +387,52 @@ void history_remove(struct history *h, size_t at);
 /** Drop what `keep` does not hold; @return how many */
 size_t history_retain(struct history *h, unsigned int keep);
 
+/* ---- state.c: what a branch tells beside its snapshots ---- */
+
+/** Append an id and a time; ids may repeat. */
+int tombstone_add(struct tombstone **all, size_t *count,
+		  const struct object_id *id, int64_t when_s,
+		  struct error *err);
+
+/** The newest time recorded for `id`. @return 1, or 0 where there is none */
+int tombstone_find(const struct tombstone *all, size_t count,
+		   const struct object_id *id, int64_t *when_s);
+
+/** Take out all entries for `id`. */
+void tombstone_remove(struct tombstone *all, size_t *count,
+		      const struct object_id *id);
+
+/**
+ * Pin a snapshot or take the pin back, so that it counts as later than what
+ * was said of it before, whatever the clock says.
+ */
+int history_pin(struct history *h, size_t at, int pinned, int64_t when_s,
+		struct error *err);
+
+/** Remove a snapshot for good: a tombstone stays. */
+int history_delete(struct history *h, size_t at, int64_t when_s,
+		   struct error *err);
+
+/** Set the retention. @param for_all  also for copies that keep more */
+void history_set_keep(struct history *h, unsigned int keep, int for_all,
+		      int64_t when_s);
+
+/* ---- sync_merge.c ---- */
+
+/**
+ * Unite two copies of a branch; neither is changed.  The result has no tip and
+ * no ref, and retention was not applied to it.
+ *
+ * @return 0, or -1: ERROR_REFUSED when they hold different sources, or when
+ *         what each side deleted would together leave nothing
+ */
+int history_merge(struct history **out, const struct history *ours,
+		  const struct history *theirs, struct error *err);
+
+/** Do both lists say the same?  @return 1, 0, or -1 */
+int history_same(const struct history *a, const struct history *b,
+		 struct error *err);
+
 struct move;
 
 /* ---- branch.c ---- */

@@ -26,6 +26,7 @@ void history_free(struct history *h)
 		snapshot_release(&h->snapshots[i]);
 	free(h->snapshots);
 	free(h->deleted);
+	free(h->unpinned);
 	free(h->source);
 	free(h->ref);
 	free(h);
@@ -125,23 +126,6 @@ static int parse_id_time(const char *text, struct object_id *id, int64_t *when)
 	return text[40] == ' ' ? clock_parse(when, text + 41) : -1;
 }
 
-static int add_tombstone(struct history *h, const struct object_id *id,
-			 int64_t when_s, struct error *err)
-{
-	struct tombstone *all;
-
-	if (!(h->deleted_count & (h->deleted_count - 1))) {
-		all = realloc(h->deleted,
-			      (h->deleted_count + 1) * 2 * sizeof(*all));
-		if (!all)
-			return error_nomem(err);
-		h->deleted = all;
-	}
-	h->deleted[h->deleted_count].id = *id;
-	h->deleted[h->deleted_count++].deleted_at_s = when_s;
-	return 0;
-}
-
 /* The lines that come more than once. */
 static int take_state(struct history *h, const char *key, const char *value,
 		      struct error *err)
@@ -153,14 +137,20 @@ static int take_state(struct history *h, const char *key, const char *value,
 	if (parse_id_time(value, &id, &when_s) < 0)
 		return 0;
 	if (!strcmp(key, "Deleted"))
-		return add_tombstone(h, &id, when_s, err);
+		return tombstone_add(&h->deleted, &h->deleted_count, &id,
+				     when_s, err);
+	if (!strcmp(key, "Unpinned"))
+		return tombstone_add(&h->unpinned, &h->unpinned_count, &id,
+				     when_s, err);
 	if (!history_index(h, &id, &at))
 		return 0;
-	if (!strcmp(key, "Pinned"))
+	if (!strcmp(key, "Pinned")) {
 		h->snapshots[at].pinned = 1;
-	else if (!strcmp(key, "Snapshot") && h->snapshots[at].absent &&
-		 !h->snapshots[at].created_at_s)
+		h->snapshots[at].pinned_at_s = when_s;
+	} else if (!strcmp(key, "Snapshot") && h->snapshots[at].absent &&
+		   !h->snapshots[at].created_at_s) {
 		h->snapshots[at].created_at_s = when_s;
+	}
 	return 0;
 }
 
@@ -190,6 +180,9 @@ static int take_trailers(struct history *h, const struct trailers *t,
 	text = trailers_get(t, "Retention");
 	if (text)
 		h->keep = parse_keep(text);
+	text = trailers_get(t, "Retention-Set");
+	if (text && clock_parse(&h->keep_set_s, text) < 0)
+		h->keep_set_s = 0;
 	text = trailers_get(t, "Checked");
 	if (text && clock_parse(&h->checked_at_s, text) < 0)
 		h->checked_at_s = 0;

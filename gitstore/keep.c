@@ -40,8 +40,7 @@ static int apply_pin(struct gitstore *g, struct history *h, struct edit *e,
 		return -1;
 	if (h->snapshots[at].pinned == c->pinned)
 		return 1;
-	h->snapshots[at].pinned = c->pinned;
-	return 0;
+	return history_pin(h, at, c->pinned, e->when_s, err);
 }
 
 int gitstore_pin(struct gitstore *g, const struct object_id *id, int pinned,
@@ -96,21 +95,11 @@ static int apply_delete(struct gitstore *g, struct history *h, struct edit *e,
 			struct error *err)
 {
 	struct change *c = (struct change *)e;
-	struct tombstone *all;
 	size_t at;
 
 	if (find(g, h, c->id, &at, err) < 0 || may_delete(h, at, err) < 0)
 		return -1;
-	all = realloc(h->deleted, (h->deleted_count + 1) * sizeof(*all));
-	if (!all)
-		return error_nomem(err);
-	h->deleted = all;
-	all[h->deleted_count].id = *c->id;
-	all[h->deleted_count++].deleted_at_s = e->when_s;
-	history_remove(h, at);
-	if (!at)
-		h->checked_at_s = 0; /* it was about the one that goes */
-	return 0;
+	return history_delete(h, at, e->when_s, err);
 }
 
 int gitstore_delete(struct gitstore *g, const struct object_id *id,

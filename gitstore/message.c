@@ -343,32 +343,51 @@ static void add_row(struct buffer *out, const struct snapshot *s)
 	buffer_byte(out, '\n');
 }
 
-static void add_state(struct buffer *out, const struct history *h)
+/* "KEY: ID TIME"; a time of 0 is not known */
+static void add_event(struct buffer *out, const char *key,
+		      const struct object_id *id, int64_t when_s)
 {
 	char hex[OBJECT_HEX_SIZE], text[CLOCK_TEXT_SIZE];
+
+	object_hex(hex, id);
+	buffer_printf(out, "%s: %s", key, hex);
+	if (when_s) {
+		clock_iso(text, when_s);
+		buffer_printf(out, " %s", text);
+	}
+	buffer_byte(out, '\n');
+}
+
+static void add_time(struct buffer *out, const char *key, int64_t when_s)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (!when_s)
+		return;
+	clock_iso(text, when_s);
+	add_line(out, key, text);
+}
+
+static void add_state(struct buffer *out, const struct history *h)
+{
+	const struct snapshot *s = h->snapshots;
 	size_t i;
 
 	if (h->keep)
 		buffer_printf(out, "Retention: keep=%u\n", h->keep);
-	for (i = 0; i < h->count; i++) {
-		object_hex(hex, &h->snapshots[i].id);
-		clock_iso(text, h->snapshots[i].created_at_s);
-		buffer_printf(out, "Snapshot: %s %s\n", hex, text);
-	}
-	for (i = 0; i < h->count; i++) {
-		object_hex(hex, &h->snapshots[i].id);
-		if (h->snapshots[i].pinned)
-			add_line(out, "Pinned", hex);
-	}
-	for (i = 0; i < h->deleted_count; i++) {
-		object_hex(hex, &h->deleted[i].id);
-		clock_iso(text, h->deleted[i].deleted_at_s);
-		buffer_printf(out, "Deleted: %s %s\n", hex, text);
-	}
-	if (h->checked_at_s) {
-		clock_iso(text, h->checked_at_s);
-		add_line(out, "Checked", text);
-	}
+	add_time(out, "Retention-Set", h->keep_set_s);
+	for (i = 0; i < h->count; i++)
+		add_event(out, "Snapshot", &s[i].id, s[i].created_at_s);
+	for (i = 0; i < h->count; i++)
+		if (s[i].pinned)
+			add_event(out, "Pinned", &s[i].id, s[i].pinned_at_s);
+	for (i = 0; i < h->unpinned_count; i++)
+		add_event(out, "Unpinned", &h->unpinned[i].id,
+			  h->unpinned[i].deleted_at_s);
+	for (i = 0; i < h->deleted_count; i++)
+		add_event(out, "Deleted", &h->deleted[i].id,
+			  h->deleted[i].deleted_at_s);
+	add_time(out, "Checked", h->checked_at_s);
 }
 
 int message_index(struct buffer *out, const struct history *h,
