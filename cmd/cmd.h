@@ -111,6 +111,10 @@ const char *cmd_count(char out[CMD_NUMBER_SIZE * 2], uint64_t n,
  *  no terminal). */
 int cmd_confirm(const char *question, const char *expected);
 
+/** The line that is typed, without its end, in new memory; NULL: none, or
+ *  interrupted. */
+char *cmd_answer(void);
+
 /** Catch SIGINT and SIGTERM; afterwards cmd_interrupted() tells. */
 void cmd_catch_signals(void);
 int cmd_interrupted(void);

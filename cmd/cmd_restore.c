@@ -54,9 +54,7 @@ struct run {
 static int ask_which(struct run *r, struct error *err)
 {
 	struct history *h = r->choice.history;
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
+	char *line;
 	int rc = 0;
 
 	if (r->cmd->quiet || r->o->yes || h->count < 2 ||
@@ -64,10 +62,8 @@ static int ask_which(struct run *r, struct error *err)
 		return 0;
 	snapshot_print_table(h, stderr);
 	fputs("Which snapshot? (Enter: the newest) ", stderr);
-	len = getline(&line, &size, stdin);
-	if (len > 0 && line[len - 1] == '\n')
-		line[--len] = '\0';
-	if (len > 0)
+	line = cmd_answer();
+	if (line && *line)
 		rc = history_find(h, line, &r->choice.at, err);
 	free(line);
 	return rc;

@@ -1,6 +1,8 @@
 /* support.c - what commands share: the store, notes, numbers, progress */
 
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -145,21 +147,58 @@ const char *cmd_count(char out[CMD_NUMBER_SIZE * 2], uint64_t n,
 /* Set by a signal; see cmd_catch_signals(). */
 static volatile sig_atomic_t interrupted;
 
-int cmd_confirm(const char *question, const char *expected)
+/*
+ * A ^C that came before the read would be waited out in it: signals are let in
+ * only while ppoll() waits for the line, which a terminal hands over whole.
+ */
+static int wait_for_line(void)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	sigset_t block, before;
+	int rc = -1;
+
+	sigemptyset(&block);
+	sigaddset(&block, SIGINT);
+	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &block, &before);
+	while (!interrupted && rc < 0) {
+		rc = ppoll(&in, 1, NULL, &before);
+		if (rc < 0 && errno != EINTR)
+			break;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc > 0 && !interrupted ? 0 : -1;
+}
+
+char *cmd_answer(void)
 {
 	char *line = NULL;
 	size_t size = 0;
-	ssize_t len;
+	ssize_t len = -1;
+
+	fflush(stderr);
+	if (!wait_for_line())
+		len = getline(&line, &size, stdin);
+	if (len <= 0 || interrupted) {
+		free(line);
+		return NULL;
+	}
+	if (line[len - 1] == '\n')
+		line[len - 1] = '\0';
+	return line;
+}
+
+int cmd_confirm(const char *question, const char *expected)
+{
+	char *line;
 	int yes;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return 0;
 	fprintf(stderr, "%s ", question);
-	fflush(stderr);
-	len = getline(&line, &size, stdin);
-	if (len > 0 && line[len - 1] == '\n')
-		line[len - 1] = '\0';
-	yes = len > 0 && !interrupted && !strcmp(line, expected);
+	line = cmd_answer();
+	yes = line && !strcmp(line, expected);
 	free(line);
 	return yes;
 }
