@@ -22,7 +22,6 @@ struct catalog;
 struct database;
 struct error;
 struct scan;
-struct loader;
 struct table;
 
 struct database_options {
@@ -105,17 +104,24 @@ int database_create(struct database **out, const char *path,
 int database_create_table(struct database *db, const struct table *t, int bare,
 			  struct error *err);
 
-/** Load rows into a table in ascending key order. `t` is borrowed. */
-int database_load(struct database *db, const struct table *t,
-		  struct loader **out, struct error *err);
+/** Where database_load() takes rows from. */
+struct row_source {
+	/* Write the next row: `rowid` where the table has one, `values` of the
+	 * columns that are not generated, borrowed until the next call.
+	 * @return 1 with a row, 0 at the end, -1 */
+	int (*next)(struct row_source *, int64_t *rowid, struct value *values,
+		    struct error *err);
+};
 
-/** @return 0; 1 when a constraint or type of the table refused the row (the
- *  caller begins again with that table bare; `err` is set and says why);
- *  -1 */
-int loader_row(struct loader *l, int64_t rowid, const struct value *values,
-	       struct error *err);
-/** Finish; NULL is allowed. */
-void loader_free(struct loader *l);
+/**
+ * Load all rows of a table, in ascending key order.
+ *
+ * @return 0; 1 when a constraint or type of the table refused a row (the
+ *         caller begins again with that table bare; `err` is set and says
+ *         why); -1
+ */
+int database_load(struct database *db, const struct table *t,
+		  struct row_source *rows, struct error *err);
 
 /**
  * After all rows of all tables but the internal ones: rows of the internal

@@ -88,9 +88,10 @@ int sql_text(struct database *db, sqlite3_stmt *st, int column, char **out,
  *  the database. */
 int sql_bind_text(struct database *db, sqlite3_stmt *st, int parameter,
 		  const char *data, size_t size, struct error *err);
-/** Bind the raw UTF-16 (even length) of a UTF-16 database. */
-int sql_bind_text16(struct database *db, sqlite3_stmt *st, int parameter,
-		    const char *data, size_t size, struct error *err);
+/** Append UTF-16 of the database as SQLite has to be given it. @return 0 or -1:
+ *  no memory */
+int sql_mark_text16(struct buffer *out, const struct database *db,
+		    const char *data, size_t size);
 
 /** The file's size and the size its header tells, as one consistent pair
  *  only while a read transaction is open. */
@@ -218,6 +219,27 @@ int bare_finish(struct database *db, struct bare_table *b, struct error *err);
 const struct bare_table *bare_find(const struct database *db,
 				   const char *table);
 void build_free(struct build *b);
+
+/* ---- sqlite_feed.c: rows that SQLite takes from us ---- */
+
+struct feed {
+	struct database *db;
+	/* Make the next row the one below. @return 1, 0 at the end, -1 */
+	int (*next)(struct feed *);
+	int64_t rowid;
+	struct value *values; /* `count` of them, borrowed until next() */
+	size_t count;
+
+	char *name; /* in SQL */
+	int wide;   /* a SELECT can't give that many: a statement a row */
+};
+
+/** Let statements of ours take from it; one at a time in a connection. */
+int feed_open(struct feed *f, struct error *err);
+/** When no statement uses it any more. */
+void feed_close(struct feed *f);
+/** Append "SELECT c0, ..., rowid FROM ..." or, for a wide one, "VALUES(...)" */
+void feed_select(sqlite3_str *text, const struct feed *f, int with_rowid);
 
 /* ---- sqlite_load.c ---- */
 

@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One run of database_load(). */
 struct loader {
+	struct feed feed; /* first: SQLite hands us its address */
+	struct row_source *rows;
 	struct database *db;
 	const struct table *table;
 	sqlite3_stmt *insert;
@@ -23,17 +26,10 @@ struct loader {
 	enum affinity *affinities;     /* by value */
 	size_t value_count;
 	int rowid_value; /* index of the value that is the rowid, or -1 */
-	int has_rowid;   /* the last parameter is the rowid */
+	int has_rowid;   /* the rowid is given for itself */
+	int failed;      /* 1 or -1: next_row() ended it, with an error */
+	struct error *err;
 };
-
-void loader_free(struct loader *l)
-{
-	if (!l)
-		return;
-	sqlite3_finalize(l->insert);
-	free(l->affinities);
-	free(l);
-}
 
 static int contains(const char *type, const char *word)
 {
@@ -104,18 +100,17 @@ static int read_affinities(struct loader *l, struct error *err)
 	return rc;
 }
 
-static int prepare_insert(struct loader *l, struct error *err)
+static char *insert_text(const struct loader *l)
 {
 	sqlite3_str *text = sqlite3_str_new(l->db->sql);
 	const struct table *t = l->table;
 	const char *comma = "";
-	char what[320], *sql;
 	size_t i;
-	int rc, tries = 0;
 
-	/* OR ABORT outranks the ON CONFLICT clauses of constraints, which
-	 * would replace a NULL or skip a row without a word */
-	sqlite3_str_appendf(text, "INSERT OR ABORT INTO main.\"%w\"(", t->name);
+	/* OR FAIL outranks the ON CONFLICT clauses of constraints, which would
+	 * replace a NULL or skip a row without a word; and unlike OR ABORT it
+	 * keeps nothing to take back what it did: the file is thrown away */
+	sqlite3_str_appendf(text, "INSERT OR FAIL INTO main.\"%w\"(", t->name);
 	for (i = 0; i < t->column_count; i++) {
 		if (t->columns[i].generated)
 			continue;
@@ -125,17 +120,24 @@ static int prepare_insert(struct loader *l, struct error *err)
 	}
 	if (l->has_rowid)
 		sqlite3_str_appendf(text, ",%s", t->rowid_key);
-	sqlite3_str_appendall(text, ")VALUES(?");
-	for (i = 1; i < l->value_count + (size_t)l->has_rowid; i++)
-		sqlite3_str_appendall(text, ",?");
 	sqlite3_str_appendall(text, ")");
-	sql = sqlite3_str_finish(text);
+	feed_select(text, &l->feed, l->has_rowid);
+	return sqlite3_str_finish(text);
+}
+
+static int prepare_insert(struct loader *l, struct error *err)
+{
+	char what[320], *sql;
+	int rc, tries = 0;
+
+	if (feed_open(&l->feed, err) < 0)
+		return -1;
+	sql = insert_text(l);
 	if (!sql)
 		return error_nomem(err);
-	snprintf(what, sizeof(what), "table '%.200s'", t->name);
+	snprintf(what, sizeof(what), "table '%.200s'", l->table->name);
 	do {
-		rc = sqlite3_prepare_v3(l->db->sql, sql, -1,
-					SQLITE_PREPARE_PERSISTENT, &l->insert,
+		rc = sqlite3_prepare_v2(l->db->sql, sql, -1, &l->insert,
 					NULL) == SQLITE_OK
 			     ? 0
 			     : stand_in_after(l->db, l->db->sql, what, &tries,
@@ -143,7 +145,7 @@ static int prepare_insert(struct loader *l, struct error *err)
 	} while (rc > 0);
 	if (rc == 0 && !l->insert)
 		rc = sql_error(l->db->sql, err, "cannot load table '%.200s'",
-			       t->name);
+			       l->table->name);
 	sqlite3_free(sql);
 	return rc;
 }
@@ -158,39 +160,6 @@ static int begin_sequence(struct database *db, const struct table *t,
 		return 0;
 	db->build->sequence_loaded = 1;
 	return sql_run(db->sql, "DELETE FROM main.sqlite_sequence", err);
-}
-
-int database_load(struct database *db, const struct table *t,
-		  struct loader **out, struct error *err)
-{
-	struct loader *l = calloc(1, sizeof(*l));
-	size_t i;
-
-	*out = NULL;
-	if (!l)
-		return error_nomem(err);
-	l->db = db;
-	l->table = t;
-	l->bare = bare_find(db, t->name);
-	l->rowid_value = -1;
-	l->has_rowid = t->order == ORDER_ROWID && t->rowid_column < 0;
-	for (i = 0; i < t->column_count; i++) {
-		if (t->columns[i].generated)
-			continue;
-		if (t->order == ORDER_ROWID && t->rowid_column == (int)i)
-			l->rowid_value = (int)l->value_count;
-		l->value_count++;
-	}
-	l->affinities = calloc(l->value_count + 1, sizeof(*l->affinities));
-	if (!l->affinities)
-		error_nomem(err);
-	if (!l->affinities || begin_sequence(db, t, err) < 0 ||
-	    read_affinities(l, err) < 0 || prepare_insert(l, err) < 0) {
-		loader_free(l);
-		return -1;
-	}
-	*out = l;
-	return 0;
 }
 
 /* ---- what SQLite would make of a value ---- */
@@ -321,85 +290,77 @@ static int check_row(struct loader *l, const struct value *values,
 	return 0;
 }
 
-/* ---- binding ---- */
-
-static int bind_value(struct loader *l, int parameter, const struct value *v,
+/* Can the database hold this text? */
+static int check_text(const struct loader *l, const struct value *v,
 		      struct error *err)
 {
-	sqlite3_stmt *st = l->insert;
-	int rc = SQLITE_OK;
+	const char *name = l->table->name;
 
-	switch (v->class) {
-	case VALUE_NULL:
-		rc = sqlite3_bind_null(st, parameter);
-		break;
-	case VALUE_INTEGER:
-		rc = sqlite3_bind_int64(st, parameter, v->integer);
-		break;
-	case VALUE_REAL:
-		rc = sqlite3_bind_double(st, parameter, v->real);
-		break;
-	case VALUE_TEXT:
-		return sql_bind_text(l->db, st, parameter, v->data, v->size,
-				     err);
-	case VALUE_TEXT16:
-		if (l->db->encoding == ENCODING_UTF8)
-			return error_set(err, ERROR_DAMAGE,
-					 "table '%.200s': UTF-16 in a UTF-8 "
-					 "database",
-					 l->table->name);
-		/* SQLite would cut the last byte off.  No SQL makes such a
-		 * text, only an edited file has it */
-		if (v->size % 2)
-			return error_set(err, ERROR_FAILED,
-					 "table '%.200s': UTF-16 text with an "
-					 "odd number of bytes can't be written",
-					 l->table->name);
-		return sql_bind_text16(l->db, st, parameter, v->data, v->size,
-				       err);
-	case VALUE_BLOB:
-		/* a NULL pointer would bind NULL */
-		rc = v->size ? sqlite3_bind_blob64(st, parameter, v->data,
-						   v->size, SQLITE_STATIC)
-			     : sqlite3_bind_zeroblob(st, parameter, 0);
-		break;
-	}
-	if (rc != SQLITE_OK)
-		return sql_error(l->db->sql, err, "table '%.200s'",
-				 l->table->name);
+	if (v->class == VALUE_TEXT && l->db->encoding != ENCODING_UTF8 &&
+	    !text_is_utf8(v->data, v->size))
+		return error_set(err, ERROR_DAMAGE,
+				 "table '%.200s': a text for a UTF-16 database "
+				 "is no well-formed UTF-8",
+				 name);
+	if (v->class != VALUE_TEXT16)
+		return 0;
+	if (l->db->encoding == ENCODING_UTF8)
+		return error_set(err, ERROR_DAMAGE,
+				 "table '%.200s': UTF-16 in a UTF-8 database",
+				 name);
+	/* SQLite would cut the last byte off.  No SQL makes such a text, only
+	 * an edited file has it */
+	if (v->size % 2)
+		return error_set(err, ERROR_FAILED,
+				 "table '%.200s': UTF-16 text with an odd "
+				 "number of bytes can't be written",
+				 name);
 	return 0;
 }
 
-static int bind_row(struct loader *l, int64_t rowid, const struct value *values,
-		    struct error *err)
+static int check_texts(const struct loader *l, struct error *err)
 {
-	size_t i;
-
-	for (i = 0; i < l->value_count; i++)
-		if (bind_value(l, (int)i + 1, &values[i], err) < 0)
+	for (size_t i = 0; i < l->value_count; i++)
+		if (l->feed.values[i].class >= VALUE_TEXT &&
+		    check_text(l, &l->feed.values[i], err) < 0)
 			return -1;
-	if (l->has_rowid)
-		sqlite3_bind_int64(l->insert, (int)l->value_count + 1, rowid);
 	return 0;
 }
 
-static void describe_row(char out[320], const struct loader *l, int64_t rowid)
+/* ---- rows ---- */
+
+static int next_row(struct feed *f)
+{
+	struct loader *l = (struct loader *)f;
+	int rc = l->rows->next(l->rows, &f->rowid, f->values, l->err);
+
+	if (rc <= 0) {
+		l->failed = rc;
+		return rc;
+	}
+	l->failed = check_row(l, f->values, l->err);
+	if (!l->failed)
+		l->failed = check_texts(l, l->err);
+	return l->failed ? -1 : 1;
+}
+
+static void describe_row(char out[320], const struct loader *l)
 {
 	if (l->table->order == ORDER_ROWID)
 		snprintf(out, 320, "table '%.200s', rowid %lld", l->table->name,
-			 (long long)rowid);
+			 (long long)l->feed.rowid);
 	else
 		snprintf(out, 320, "table '%.200s'", l->table->name);
 }
 
-static int step_row(struct loader *l, int64_t rowid, struct error *err)
+/* @return as database_load() */
+static int step_failed(struct loader *l, int rc, struct error *err)
 {
 	char what[320];
-	int rc = sqlite3_step(l->insert) & 0xff;
 
-	if (rc == SQLITE_DONE)
-		return 0;
-	describe_row(what, l, rowid);
+	if (l->failed)
+		return l->failed;
+	describe_row(what, l);
 	if (rc != SQLITE_CONSTRAINT && rc != SQLITE_MISMATCH)
 		return sql_error(l->db->sql, err, "%s", what);
 	error_set(err, ERROR_DAMAGE, "%s is refused: %s", what,
@@ -407,16 +368,60 @@ static int step_row(struct loader *l, int64_t rowid, struct error *err)
 	return l->bare ? -1 : 1;
 }
 
-int loader_row(struct loader *l, int64_t rowid, const struct value *values,
-	       struct error *err)
+static int insert_rows(struct loader *l, struct error *err)
 {
-	int rc = check_row(l, values, err);
+	int rc;
 
-	if (rc)
-		return rc;
-	rc = bind_row(l, rowid, values, err);
+	if (!l->feed.wide) {
+		rc = sqlite3_step(l->insert) & 0xff;
+		return rc == SQLITE_DONE ? 0 : step_failed(l, rc, err);
+	}
+	while (l->feed.next(&l->feed) > 0) {
+		rc = sqlite3_step(l->insert) & 0xff;
+		if (rc != SQLITE_DONE)
+			return step_failed(l, rc, err);
+		sqlite3_reset(l->insert);
+	}
+	return l->failed;
+}
+
+static int prepare(struct loader *l, struct error *err)
+{
+	const struct table *t = l->table;
+
+	l->bare = bare_find(l->db, t->name);
+	l->rowid_value = -1;
+	l->has_rowid = t->order == ORDER_ROWID && t->rowid_column < 0;
+	for (size_t i = 0; i < t->column_count; i++) {
+		if (t->columns[i].generated)
+			continue;
+		if (t->order == ORDER_ROWID && t->rowid_column == (int)i)
+			l->rowid_value = (int)l->value_count;
+		l->value_count++;
+	}
+	l->affinities = calloc(l->value_count + 1, sizeof(*l->affinities));
+	l->feed.values = calloc(l->value_count + 1, sizeof(*l->feed.values));
+	if (!l->affinities || !l->feed.values)
+		return error_nomem(err);
+	l->feed.db = l->db;
+	l->feed.next = next_row;
+	l->feed.count = l->value_count;
+	if (begin_sequence(l->db, t, err) < 0 || read_affinities(l, err) < 0)
+		return -1;
+	return prepare_insert(l, err);
+}
+
+int database_load(struct database *db, const struct table *t,
+		  struct row_source *rows, struct error *err)
+{
+	struct loader l = { .rows = rows, .db = db, .table = t, .err = err };
+	int rc = prepare(&l, err);
+
 	if (rc == 0)
-		rc = step_row(l, rowid, err);
-	sqlite3_reset(l->insert);
+		rc = insert_rows(&l, err);
+	sqlite3_finalize(l.insert);
+	feed_close(&l.feed);
+	free(l.affinities);
+	free(l.feed.values);
 	return rc;
 }

@@ -211,55 +211,50 @@ done:
 	return rc;
 }
 
-int sql_bind_text16(struct database *db, sqlite3_stmt *st, int parameter,
-		    const char *data, size_t size, struct error *err)
+int sql_mark_text16(struct buffer *out, const struct database *db,
+		    const char *data, size_t size)
 {
-	int big = db->encoding == ENCODING_UTF16BE;
-	struct buffer text = BUFFER_INIT;
-	int rc;
-
 	/* SQLite takes a leading byte order mark for its own and removes it;
 	 * with one of ours in front, the text's own stays */
-	buffer_add(&text, big ? "\xfe\xff" : "\xff\xfe", 2);
-	buffer_add(&text, data, size);
-	if (buffer_failed(&text)) {
-		buffer_release(&text);
-		return error_nomem(err);
-	}
-	rc = sqlite3_bind_text64(st, parameter, text.data, text.size,
-				 SQLITE_TRANSIENT,
-				 big ? SQLITE_UTF16BE : SQLITE_UTF16LE);
-	buffer_release(&text);
-	if (rc != SQLITE_OK)
-		return sql_error(sqlite3_db_handle(st), err,
-				 "cannot bind text");
-	return 0;
+	buffer_add(out,
+		   db->encoding == ENCODING_UTF16BE ? "\xfe\xff" : "\xff\xfe",
+		   2);
+	buffer_add(out, data, size);
+	return buffer_failed(out) ? -1 : 0;
 }
 
 int sql_bind_text(struct database *db, sqlite3_stmt *st, int parameter,
 		  const char *data, size_t size, struct error *err)
 {
-	struct buffer text = BUFFER_INIT;
-	int rc;
+	struct buffer plain = BUFFER_INIT, text = BUFFER_INIT;
+	int big = db->encoding == ENCODING_UTF16BE, rc;
 
 	if (db->encoding == ENCODING_UTF8) {
 		rc = sqlite3_bind_text64(st, parameter, size ? data : "", size,
 					 SQLITE_STATIC, SQLITE_UTF8);
-		if (rc != SQLITE_OK)
-			return sql_error(sqlite3_db_handle(st), err,
-					 "cannot bind text");
-		return 0;
-	}
-	if (!text_is_utf8(data, size))
+	} else if (!text_is_utf8(data, size)) {
 		return error_set(err, ERROR_DAMAGE,
 				 "a text for a UTF-16 database is no "
 				 "well-formed UTF-8");
-	text_to_utf16(&text, data, size, db->encoding == ENCODING_UTF16BE);
-	rc = buffer_failed(&text) ? error_nomem(err)
-				  : sql_bind_text16(db, st, parameter,
-						    text.data, text.size, err);
-	buffer_release(&text);
-	return rc;
+	} else {
+		text_to_utf16(&plain, data, size, big);
+		rc = buffer_failed(&plain) ||
+				     sql_mark_text16(&text, db, plain.data,
+						     plain.size) < 0
+			     ? SQLITE_NOMEM
+			     : sqlite3_bind_text64(st, parameter, text.data,
+						   text.size, SQLITE_TRANSIENT,
+						   big ? SQLITE_UTF16BE
+						       : SQLITE_UTF16LE);
+		buffer_release(&plain);
+		buffer_release(&text);
+		if (rc == SQLITE_NOMEM)
+			return error_nomem(err);
+	}
+	if (rc != SQLITE_OK)
+		return sql_error(sqlite3_db_handle(st), err,
+				 "cannot bind text");
+	return 0;
 }
 
 /* ---- opening ---- */

@@ -25,8 +25,7 @@ struct builder {
 	struct source *source;
 	const struct catalog *catalog;
 	const struct restore_build *how;
-	unsigned char *bare;  /* one flag a table */
-	struct value *values; /* room for the widest table's row */
+	unsigned char *bare; /* one flag a table */
 	uint64_t rows;
 };
 
@@ -40,43 +39,42 @@ static int tick(struct builder *b, const struct table *t, uint64_t rows,
 	return 0;
 }
 
-/* Move rows from reader to loader; @return as loader_row() */
-static int copy_rows(struct builder *b, const struct table *t,
-		     struct chunk_reader *reader, struct loader *loader,
-		     struct error *err)
-{
-	uint64_t rows = 0;
-	int64_t rowid;
-	int rc;
+/* One table's rows on their way into the database. */
+struct table_rows {
+	struct row_source source; /* first: the database hands us its address */
+	struct builder *builder;
+	const struct table *table;
+	struct chunk_reader *reader;
+	uint64_t rows;
+};
 
-	while ((rc = chunk_reader_next(reader, &rowid, b->values, err)) > 0) {
-		rc = loader_row(loader, rowid, b->values, err);
-		if (rc)
-			return rc;
-		rows++;
-		if (rows % TICK_ROWS == 0 && tick(b, t, rows, err) < 0)
-			return -1;
-	}
-	if (rc < 0)
+static int next_row(struct row_source *source, int64_t *rowid,
+		    struct value *values, struct error *err)
+{
+	struct table_rows *r = (struct table_rows *)source;
+	int rc = chunk_reader_next(r->reader, rowid, values, err);
+
+	if (rc > 0 && ++r->rows % TICK_ROWS == 0 &&
+	    tick(r->builder, r->table, r->rows, err) < 0)
 		return -1;
-	b->rows += rows;
-	return tick(b, t, rows, err);
+	return rc;
 }
 
+/* @return as database_load() */
 static int load_table(struct builder *b, struct database *db,
 		      const struct table *t, struct error *err)
 {
-	struct chunk_reader *reader = NULL;
-	struct loader *loader = NULL;
+	struct table_rows r = { { next_row }, b, t, NULL, 0 };
 	int rc = -1;
 
-	if (chunk_reader_new(&reader, t, b->source, err) < 0 ||
-	    database_load(db, t, &loader, err) < 0)
-		goto done;
-	rc = copy_rows(b, t, reader, loader, err);
-done:
-	loader_free(loader);
-	chunk_reader_free(reader);
+	if (chunk_reader_new(&r.reader, t, b->source, err) < 0)
+		return -1;
+	rc = database_load(db, t, &r.source, err);
+	if (rc == 0) {
+		b->rows += r.rows;
+		rc = tick(b, t, r.rows, err);
+	}
+	chunk_reader_free(r.reader);
 	return rc;
 }
 
@@ -152,14 +150,9 @@ static int named(const struct restore_build *how, const char *name)
 static int prepare(struct builder *b, struct error *err)
 {
 	const struct catalog *c = b->catalog;
-	size_t widest = 1;
 
-	for (size_t i = 0; i < c->table_count; i++)
-		if (c->tables[i].column_count > widest)
-			widest = c->tables[i].column_count;
-	b->values = calloc(widest, sizeof *b->values);
 	b->bare = calloc(c->table_count + 1, 1);
-	if (!b->values || !b->bare)
+	if (!b->bare)
 		return error_nomem(err);
 	for (size_t i = 0; i < c->table_count; i++)
 		b->bare[i] = (unsigned char)named(b->how, c->tables[i].name);
@@ -206,7 +199,6 @@ int restore_build(struct source *s, const struct catalog *c, const char *path,
 done:
 	if (rc < 0)
 		restore_report_release(out);
-	free(b.values);
 	free(b.bare);
 	return rc;
 }

@@ -213,25 +213,58 @@ static inline void assert_rows(struct reader *r, const char *table,
 	free(rows);
 }
 
-/* Move all rows of one table; @return as loader_row() */
+/* A scan as a source of rows. */
+struct scan_rows {
+	struct row_source source; /* first */
+	struct scan *scan;
+};
+
+static inline int scan_rows_next(struct row_source *source, int64_t *rowid,
+				 struct value *values, struct error *err)
+{
+	return scan_next(((struct scan_rows *)source)->scan, rowid, values,
+			 err);
+}
+
+/* Move all rows of one table; @return as database_load() */
 static inline int load_rows(struct reader *from, struct database *to,
 			    const struct table *t, struct error *err)
 {
-	struct value *values = calloc(value_count(t), sizeof(*values));
-	struct loader *l = NULL;
-	struct scan *s = NULL;
-	int64_t rowid;
+	struct scan_rows s = { { scan_rows_next }, NULL };
 	int rc = -1;
 
-	if (database_scan(from->db, t, &s, err) == 0 &&
-	    database_load(to, t, &l, err) == 0)
-		while ((rc = scan_next(s, &rowid, values, err)) > 0 &&
-		       (rc = loader_row(l, rowid, values, err)) == 0)
-			;
-	loader_free(l);
-	scan_free(s);
-	free(values);
+	if (database_scan(from->db, t, &s.scan, err) == 0)
+		rc = database_load(to, t, &s.source, err);
+	scan_free(s.scan);
 	return rc;
+}
+
+/* The same row of one value a number of times. */
+struct same_rows {
+	struct row_source source; /* first */
+	int64_t rowid;
+	struct value value;
+	int count;
+};
+
+static inline int same_rows_next(struct row_source *source, int64_t *rowid,
+				 struct value *values, struct error *err)
+{
+	struct same_rows *s = (struct same_rows *)source;
+
+	(void)err;
+	*rowid = s->rowid;
+	values[0] = s->value;
+	return s->count-- > 0;
+}
+
+static inline int load_same(struct database *db, const struct table *t,
+			    int64_t rowid, const struct value *value, int count,
+			    struct error *err)
+{
+	struct same_rows s = { { same_rows_next }, rowid, *value, count };
+
+	return database_load(db, t, &s.source, err);
 }
 
 /* Build `path` from what was read; `bare` gives one flag a table.

@@ -51,6 +51,29 @@ static void tables_of_all_kinds_come_back(void **state)
 		"CREATE UNIQUE INDEX e ON a(abs(v), id)");
 }
 
+/* As many columns as SQLite gives a table, and the rowid beside them. */
+static void a_table_of_all_columns_comes_back(void **state)
+{
+	struct buffer text = BUFFER_INIT;
+
+	buffer_str(&text, "CREATE TABLE t(c0");
+	for (int i = 1; i < 2000; i++)
+		buffer_printf(&text, ",c%d", i);
+	buffer_str(&text, ");INSERT INTO t(rowid, c0, c1999) VALUES"
+			  "(7, 1, 'x'), (-2, x'00', 2.5), (9, NULL, NULL)");
+	assert_comes_back(state, buffer_cstr(&text));
+	buffer_release(&text);
+}
+
+/* The names that rows are fed to SQLite under. */
+static void tables_with_names_of_ours_come_back(void **state)
+{
+	assert_comes_back(state, "CREATE TABLE DBStow_feed(c0, c1);"
+				 "INSERT INTO dbstow_feed VALUES(1, 2), (3, 4);"
+				 "CREATE TABLE dbstow_feed_(c0);"
+				 "INSERT INTO dbstow_feed_ VALUES('a'), ('b')");
+}
+
 static void generated_columns_come_back(void **state)
 {
 	assert_comes_back(
@@ -530,6 +553,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fixture_test(tables_of_all_kinds_come_back),
+		fixture_test(a_table_of_all_columns_comes_back),
+		fixture_test(tables_with_names_of_ours_come_back),
 		fixture_test(generated_columns_come_back),
 		fixture_test(sequences_and_statistics_come_back),
 		fixture_test(views_triggers_and_virtual_tables_come_back),

@@ -326,7 +326,6 @@ static void values_that_cannot_be_are_refused(void **state)
 	struct error err = ERROR_INIT;
 	struct value v = { .class = VALUE_TEXT, .data = "x", .size = 1 };
 	struct database *db;
-	struct loader *l;
 	struct reader r;
 
 	make(f->a, "CREATE TABLE t(id INTEGER PRIMARY KEY); CREATE TABLE "
@@ -334,25 +333,20 @@ static void values_that_cannot_be_are_refused(void **state)
 	r = reader_open(f->a);
 	assert_int_equal(database_create(&db, f->b, r.catalog, NULL, &err), 0);
 	assert_int_equal(database_create_table(db, find(&r, "t"), 0, &err), 0);
-	assert_int_equal(database_load(db, find(&r, "t"), &l, &err), 0);
-	assert_int_equal(loader_row(l, 0, &v, &err), -1);
+	assert_int_equal(load_same(db, find(&r, "t"), 0, &v, 1, &err), -1);
 	assert_string_equal(err.message, "table 't': a row's INTEGER PRIMARY "
 					 "KEY is no integer");
-	loader_free(l);
 	error_clear(&err);
 	assert_int_equal(database_create_table(db, find(&r, "u"), 0, &err), 0);
-	assert_int_equal(database_load(db, find(&r, "u"), &l, &err), 0);
 	v.class = VALUE_TEXT16;
-	assert_int_equal(loader_row(l, 1, &v, &err), -1);
+	assert_int_equal(load_same(db, find(&r, "u"), 1, &v, 1, &err), -1);
 	assert_string_equal(err.message,
 			    "table 'u': UTF-16 in a UTF-8 database");
 	error_clear(&err);
 	v.class = VALUE_TEXT;
-	assert_int_equal(loader_row(l, 1, &v, &err), 0);
-	assert_int_equal(loader_row(l, 1, &v, &err), 1);
+	assert_int_equal(load_same(db, find(&r, "u"), 1, &v, 2, &err), 1);
 	assert_string_equal(err.message, "table 'u', rowid 1 is refused: "
 					 "UNIQUE constraint failed: u.rowid");
-	loader_free(l);
 	database_close(db);
 	reader_close(&r);
 }
