@@ -166,3 +166,30 @@ int clock_parse(int64_t *out, const char *text)
 	*out = (int64_t)timegm(&tm) - offset_s;
 	return 0;
 }
+
+int clock_parse_span(int64_t *out_s, const char *text)
+{
+	static const struct {
+		const char *name;
+		int64_t seconds;
+	} units[] = { { "", 3600 },  { "s", 1 },     { "min", 60 },
+		      { "h", 3600 }, { "d", 86400 }, { "w", 7 * 86400 },
+		      { "m", 60 } };
+	const int64_t most = INT64_C(100) * 366 * 86400;
+	int64_t n = 0;
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		n = n * 10 + (*text - '0');
+		if (n > most)
+			return -1;
+	}
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text, units[i].name))
+			continue;
+		*out_s = n * units[i].seconds;
+		return *out_s <= most ? 0 : -1;
+	}
+	return -1;
+}

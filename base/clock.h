@@ -28,4 +28,11 @@ void clock_age(char out[CLOCK_TEXT_SIZE], int64_t age_s);
  */
 int clock_parse(int64_t *out, const char *text);
 
+/**
+ * Read a length of time: "90s", "30min", "26h", "8d", "2w", or hours without a
+ * unit; at most 100 years.
+ * @return 0, or -1 when the text is none
+ */
+int clock_parse_span(int64_t *out_s, const char *text);
+
 #endif /* BASE_CLOCK_H */

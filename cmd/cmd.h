@@ -38,6 +38,7 @@ int cmd_list(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_pin(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_show(struct cmd *c, int argc, char **argv, struct error *err);
+int cmd_status(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_unpin(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_verify(struct cmd *c, int argc, char **argv, struct error *err);
 

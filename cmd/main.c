@@ -23,6 +23,8 @@ static const struct command {
 	{ "restore", cmd_restore,
 	  "[SNAP | --at TIME | --from DIR] --to DB [options]",
 	  "bring a snapshot back as a database" },
+	{ "status", cmd_status, "[options]",
+	  "is there a fresh, proven snapshot?" },
 	{ "pin", cmd_pin, "SNAP [options]", "keep a snapshot for ever" },
 	{ "unpin", cmd_unpin, "SNAP [options]", "let retention decide again" },
 	{ "delete", cmd_delete, "SNAP [options]",

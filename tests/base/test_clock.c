@@ -163,6 +163,35 @@ static void what_is_no_time_is_refused(void **state)
 	refused("latest");
 }
 
+static void lengths_of_time_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t seconds;
+	} spans[] = { { "26", 93600 },
+		      { "26h", 93600 },
+		      { "90min", 5400 },
+		      { "90m", 5400 },
+		      { "45s", 45 },
+		      { "8d", 691200 },
+		      { "2w", 1209600 },
+		      { "0", 0 },
+		      { "36600d", INT64_C(3162240000) } };
+	static const char *const none[] = { "",    "h",
+					    "-1h", "1.5h",
+					    "1 h", "36601d",
+					    "1H",  "99999999999999999999" };
+	int64_t seconds;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		assert_int_equal(clock_parse_span(&seconds, spans[i].text), 0);
+		assert_int_equal(seconds, spans[i].seconds);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_int_equal(clock_parse_span(&seconds, none[i]), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +202,7 @@ int main(void)
 		cmocka_unit_test(ages_are_told_in_the_unit_that_fits),
 		cmocka_unit_test(dates_and_times_are_read),
 		cmocka_unit_test(what_is_no_time_is_refused),
+		cmocka_unit_test(lengths_of_time_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,317 @@
+/* cmd_status.c - dbstow status: is there a fresh, proven copy? */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "cmd/cmd.h"
+#include "cmd/snapshots.h"
+#include "gitstore/gitstore.h"
+#include "snapshot/text.h"
+
+struct status {
+	const struct cmd *cmd;
+	struct gitstore *store;
+	struct history *history;
+	int64_t now_s;
+	int64_t max_age_s; /* 0: any age will do */
+	json_t *attention; /* what is wrong, in words */
+};
+
+static const struct snapshot *newest(const struct status *s)
+{
+	return s->history->count ? &s->history->snapshots[0] : NULL;
+}
+
+static int is_proven(const struct snapshot *s)
+{
+	return s->drill && !strcmp(s->drill, "ok");
+}
+
+static const struct snapshot *newest_proven(const struct status *s)
+{
+	for (size_t i = 0; i < s->history->count; i++) {
+		if (is_proven(&s->history->snapshots[i]))
+			return &s->history->snapshots[i];
+	}
+	return NULL;
+}
+
+/* When the database was last seen to be as `snapshot` holds it: a run that
+ * found equal content counts. */
+static int64_t seen_at(const struct status *s, const struct snapshot *snapshot)
+{
+	int64_t checked_s = s->history->checked_at_s;
+
+	return snapshot == newest(s) && checked_s > snapshot->created_at_s
+		       ? checked_s
+		       : snapshot->created_at_s;
+}
+
+/* ---- what is wrong ---- */
+
+static void attention(struct status *s, const char *text)
+{
+	json_array_append_new(s->attention, json_text(text));
+}
+
+static void judge(struct status *s)
+{
+	const struct snapshot *latest = newest(s);
+	char age[CLOCK_TEXT_SIZE], text[256];
+
+	if (!latest) {
+		attention(s, "there is no snapshot; make one with 'dbstow "
+			     "export DB'");
+		return;
+	}
+	if (latest->absent) {
+		attention(s, "the newest snapshot is not in this repository "
+			     "(a shallow clone); get it with git fetch");
+		return;
+	}
+	if (s->max_age_s && s->now_s - seen_at(s, latest) > s->max_age_s) {
+		clock_age(age, s->now_s - seen_at(s, latest));
+		snprintf(text, sizeof(text),
+			 "stale: the database was last looked at %s ago; is "
+			 "the schedule still running?",
+			 age);
+		attention(s, text);
+	}
+	if (!is_proven(latest))
+		attention(s, "the newest snapshot was never restored; export "
+			     "without --no-drill to prove it");
+}
+
+/* ---- telling ---- */
+
+static json_t *json_time(int64_t when_s)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	clock_iso(text, when_s);
+	return json_string(text);
+}
+
+static void print_json(const struct status *s)
+{
+	const struct snapshot *latest = newest(s), *proven = newest_proven(s);
+	const struct history *h = s->history;
+	json_t *sizes = json_array();
+
+	for (size_t i = 0; i < h->count; i++) {
+		if (!h->snapshots[i].absent)
+			json_array_append_new(
+				sizes,
+				json_integer(
+					(json_int_t)h->snapshots[i].bytes));
+	}
+	json_print(json_pack(
+		"{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:O}", "source",
+		json_text(h->source), "snapshots", (json_int_t)h->count,
+		"newest", latest ? snapshot_json(latest) : json_null(),
+		"seen_at",
+		latest && !latest->absent ? json_time(seen_at(s, latest))
+					  : json_null(),
+		"proven", proven ? snapshot_json(proven) : json_null(),
+		"proven_at",
+		proven ? json_time(seen_at(s, proven)) : json_null(), "sizes",
+		sizes, "attention", s->attention));
+}
+
+static void print_when(const struct status *s, const char *what,
+		       const struct snapshot *snapshot)
+{
+	char id[OBJECT_HEX_SIZE], when[CLOCK_TEXT_SIZE], age[CLOCK_TEXT_SIZE];
+	int64_t seen_s = seen_at(s, snapshot);
+
+	object_hex(id, &snapshot->id);
+	clock_text(when, snapshot->created_at_s);
+	clock_age(age, s->now_s - snapshot->created_at_s);
+	printf("%-9s %.8s of %s, %s old", what, id, when, age);
+	if (seen_s > snapshot->created_at_s) {
+		clock_age(age, s->now_s - seen_s);
+		printf("; unchanged %s ago", age);
+	}
+	putchar('\n');
+}
+
+/* "+1.2 MB" */
+static const char *change(char out[CMD_NUMBER_SIZE], uint64_t now,
+			  uint64_t before)
+{
+	char text[CMD_NUMBER_SIZE];
+
+	cmd_bytes(text, now > before ? now - before : before - now);
+	snprintf(out, CMD_NUMBER_SIZE, "%c%.30s", now < before ? '-' : '+',
+		 text);
+	return out;
+}
+
+static void print_size(const struct status *s)
+{
+	const struct history *h = s->history;
+	const struct snapshot *oldest = &h->snapshots[h->count - 1];
+	char bytes[CMD_NUMBER_SIZE], rows[CMD_NUMBER_SIZE * 2];
+	char by[CMD_NUMBER_SIZE], age[CLOCK_TEXT_SIZE];
+
+	printf("%-9s %s in %s", "size", cmd_bytes(bytes, newest(s)->bytes),
+	       cmd_count(rows, newest(s)->rows, "row"));
+	if (h->count > 1 && !h->snapshots[1].absent)
+		printf("; %s since the one before",
+		       change(by, newest(s)->bytes, h->snapshots[1].bytes));
+	if (h->count > 2 && !oldest->absent) {
+		clock_age(age, s->now_s - oldest->created_at_s);
+		printf(", %s in %s",
+		       change(by, newest(s)->bytes, oldest->bytes), age);
+	}
+	putchar('\n');
+}
+
+static void print_text(const struct status *s)
+{
+	const struct snapshot *latest = newest(s), *proven = newest_proven(s);
+	struct buffer source = BUFFER_INIT;
+	char count[CMD_NUMBER_SIZE * 2];
+
+	if (!latest)
+		return;
+	text_display(&source, s->history->source, strlen(s->history->source),
+		     200);
+	printf("%-9s %s of %s\n", "branch",
+	       cmd_count(count, s->history->count, "snapshot"),
+	       source.size ? buffer_cstr(&source) : "");
+	buffer_release(&source);
+	if (latest->absent)
+		return;
+	print_when(s, "newest", latest);
+	if (proven)
+		print_when(s, "proven", proven);
+	else
+		printf("%-9s none\n", "proven");
+	print_size(s);
+}
+
+/* ---- for Prometheus' node exporter (its text format 0.0.4) ---- */
+
+static void add_label(struct buffer *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\' || *text == '"')
+			buffer_byte(out, '\\');
+		if (*text == '\n')
+			buffer_str(out, "\\n");
+		else
+			buffer_byte(out, *text);
+	}
+}
+
+static void print_gauge(const struct buffer *label, const char *name,
+			const char *help, int64_t value)
+{
+	printf("# HELP dbstow_%s %s\n# TYPE dbstow_%s gauge\n"
+	       "dbstow_%s{source=\"%.*s\"} %lld\n",
+	       name, help, name, name, (int)label->size,
+	       label->size ? label->data : "", (long long)value);
+}
+
+static void print_prometheus(const struct status *s)
+{
+	const struct snapshot *latest = newest(s), *proven = newest_proven(s);
+	struct buffer label = BUFFER_INIT;
+
+	add_label(&label, s->history->source ? s->history->source : "");
+	print_gauge(&label, "snapshots", "Snapshots on the branch.",
+		    (int64_t)s->history->count);
+	if (latest && !latest->absent) {
+		print_gauge(&label, "seen_timestamp_seconds",
+			    "When the database was last exported or found "
+			    "unchanged.",
+			    seen_at(s, latest));
+		print_gauge(&label, "size_bytes",
+			    "Bytes of JSON of the newest snapshot.",
+			    (int64_t)latest->bytes);
+		print_gauge(&label, "rows", "Rows of the newest snapshot.",
+			    (int64_t)latest->rows);
+	}
+	if (proven)
+		print_gauge(&label, "proven_timestamp_seconds",
+			    "When the newest snapshot that was restored once "
+			    "was last current.",
+			    seen_at(s, proven));
+	print_gauge(&label, "attention", "1 when something needs attention.",
+		    json_array_size(s->attention) > 0);
+	buffer_release(&label);
+}
+
+static void warn_all(const struct status *s)
+{
+	const json_t *text;
+	size_t i;
+
+	json_array_foreach(s->attention, i, text)
+		cmd_warn("%s", json_string_value(text));
+}
+
+static int parse_age(struct status *s, const char *text, struct error *err)
+{
+	if (!text)
+		return 0;
+	if (clock_parse_span(&s->max_age_s, text) < 0 || !s->max_age_s)
+		return error_set(err, ERROR_USAGE,
+				 "--max-age is '%.80s'; give a length of time "
+				 "like 26h, 8d or 90min",
+				 text);
+	return 0;
+}
+
+int cmd_status(struct cmd *c, int argc, char **argv, struct error *err)
+{
+	struct status s = { .cmd = c, .now_s = clock_now() };
+	const char *max_age = NULL;
+	char *note = NULL;
+	int prometheus = 0, rc;
+	const struct cmd_option options[] = {
+		{ .name = "max-age",
+		  .text = &max_age,
+		  .arg = "AGE",
+		  .env = "DBSTOW_MAX_AGE",
+		  .help = "needs attention when older: 26h, 8d, 90min" },
+		{ .name = "prometheus",
+		  .flag = &prometheus,
+		  .help = "print metrics in Prometheus' text format" },
+		{ .name = NULL },
+	};
+
+	rc = cmd_parse(c, options, argc, argv, NULL, 0, 0, err);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	rc = -1;
+	if (!(s.attention = json_array())) {
+		error_nomem(err);
+		goto done;
+	}
+	if (parse_age(&s, max_age, err) < 0 ||
+	    cmd_open_store(c, &s.store, err) < 0 ||
+	    gitstore_history(s.store, 1, &s.history, &note, err) < 0)
+		goto done;
+	if (note)
+		cmd_note(c, "note: %s", note);
+	judge(&s);
+	if (prometheus)
+		print_prometheus(&s);
+	else if (c->json)
+		print_json(&s);
+	else
+		print_text(&s);
+	warn_all(&s);
+	rc = json_array_size(s.attention) ? EXIT_ATTENTION : 0;
+done:
+	free(note);
+	json_decref(s.attention);
+	history_free(s.history);
+	gitstore_free(s.store);
+	return rc;
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""dbstow status: fresh, proven, and what it says and exits with where not."""
+import json, os, sys
+sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
+from cli import *
+
+T0 = 1795219200  # 2026-11-21 00:00:00Z
+HOUR, DAY = 3600, 86400
+
+
+def at(seconds):
+    return {"SOURCE_DATE_EPOCH": str(T0 + seconds)}
+
+
+def status(seconds, *options, expect=0, said=None):
+    r = dbstow("status", "--repo", "repo", *options, status=expect, env=at(seconds))
+    attention = [l for l in r.err.splitlines() if l.startswith("dbstow: attention: ")]
+    check(attention == ["dbstow: attention: " + s for s in said or []], "attention: %s" % r.err)
+    return r.out
+
+
+NEVER = "the newest snapshot was never restored; export without --no-drill to prove it"
+
+new_repo()
+check(status(0, expect=7, said=["there is no snapshot; make one with 'dbstow export DB'"]) == "", "nothing to tell")
+empty = json.loads(status(0, "--json", expect=7, said=["there is no snapshot; make one with 'dbstow export DB'"]))
+check(empty["newest"] is None and empty["snapshots"] == 0, "empty: %s" % empty)
+
+sql("app.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1,'a')")
+first = dbstow("export", "app.db", "--repo", "repo", env=at(0)).out.strip()
+check(status(3 * HOUR) == "branch    1 snapshot of app.db\n"
+      "newest    %s of 2026-11-21 00:00:00Z, 3 h old\n"
+      "proven    %s of 2026-11-21 00:00:00Z, 3 h old\n"
+      "size      17 bytes in 1 row\n" % (first[:8], first[:8]), "text: " + status(3 * HOUR))
+
+# a run that finds nothing new counts as fresh
+status(26 * HOUR, "--max-age", "26h")
+late = "stale: the database was last looked at %s ago; is the schedule still running?"
+status(26 * HOUR + 1, "--max-age", "26h", expect=7, said=[late % "26 h"])
+status(26 * HOUR + 1, "--max-age", "2d")
+dbstow("export", "app.db", "--repo", "repo", env=at(30 * HOUR))
+out = status(31 * HOUR, "--max-age", "26h")
+check("newest    %s of 2026-11-21 00:00:00Z, 31 h old; unchanged 60 min ago\n" % first[:8] in out
+      or "newest    %s of 2026-11-21 00:00:00Z, 31 h old; unchanged 1 h ago\n" % first[:8] in out, out)
+
+r = dbstow("status", "--repo", "repo", status=7, env=dict(at(10 * DAY), DBSTOW_MAX_AGE="8d"),
+           err="dbstow: attention: " + late % "8 days")
+
+# an unproven one is told, with the newest that is proven
+sql("app.db", "INSERT INTO t VALUES(2,'bcd')")
+second = dbstow("export", "app.db", "--repo", "repo", "--no-drill", env=at(2 * DAY)).out.strip()
+out = status(2 * DAY, expect=7, said=[NEVER])
+check("newest    %s of 2026-11-23 00:00:00Z, 0 s old\n" % second[:8] in out, out)
+check("proven    %s of 2026-11-21 00:00:00Z, 2 days old\n" % first[:8] in out, out)
+check("size      36 bytes in 2 rows; +19 bytes since the one before\n" in out, out)
+facts = json.loads(status(2 * DAY, "--json", expect=7, said=[NEVER]))
+check(facts["newest"]["id"] == second and facts["proven"]["id"] == first, "ids: %s" % facts)
+check(facts["seen_at"] == "2026-11-23T00:00:00Z" and facts["proven_at"] == "2026-11-21T00:00:00Z", "times: %s" % facts)
+check(facts["sizes"] == [36, 17] and facts["attention"] == [NEVER], "facts: %s" % facts)
+
+# metrics
+lines = status(2 * DAY, "--prometheus", expect=7, said=[NEVER]).splitlines()
+for name, value in (("snapshots", 2), ("seen_timestamp_seconds", T0 + 2 * DAY), ("size_bytes", 36), ("rows", 2),
+                    ("proven_timestamp_seconds", T0), ("attention", 1)):
+    check('dbstow_%s{source="app.db"} %d' % (name, value) in lines, "%s: %s" % (name, lines))
+    check("# TYPE dbstow_%s gauge" % name in lines, name)
+
+# it only reads
+before = tree("repo")
+status(2 * DAY, expect=7, said=[NEVER])
+check(tree("repo") == before, "status changed the repository")
+
+for wrong in ("x", "", "0h", "5 h", "-1h", "101000000w"):
+    dbstow("status", "--repo", "repo", "--max-age", wrong, status=2,
+           err="dbstow: --max-age is '%s'; give a length of time like 26h, 8d or 90min" % wrong)
