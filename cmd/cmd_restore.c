@@ -63,7 +63,9 @@ static int ask_which(struct run *r, struct error *err)
 	snapshot_print_table(h, stderr);
 	fputs("Which snapshot? (Enter: the newest) ", stderr);
 	line = cmd_answer();
-	if (line && *line)
+	if (cmd_interrupted())
+		rc = error_set(err, ERROR_INTERRUPTED, "interrupted");
+	else if (line && *line)
 		rc = history_find(h, line, &r->choice.at, err);
 	free(line);
 	return rc;

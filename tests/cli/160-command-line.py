@@ -108,6 +108,8 @@ if terminals:
     check(status == 0 and query("new.db", "SELECT count(*) FROM t") == [(2,)], "the right name: " + shown)
     status, shown = terminal("restore", "latest", "--repo", "repo", "--to", "new.db", answers=[("Type its name", "\x03")])
     check(status == 130, "Ctrl-C at a question: %d %s" % (status, shown))
+    status, shown = terminal("restore", "--repo", "repo", "--to", "new.db", answers=[("Which snapshot", "\x03")])
+    check(status == 130 and "will be changed" not in shown, "Ctrl-C at a choice: %d %s" % (status, shown))
     status, shown = terminal("delete", first, "--repo", "repo", answers=[("to confirm", first[:8] + "\n")])
     check(status == 0 and "deleted " + first in shown, "delete: " + shown)
 
