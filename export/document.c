@@ -143,9 +143,7 @@ static void add_key(struct buffer *out, const struct table *t)
 {
 	size_t size = strlen(t->name);
 
-	if (text_is_utf8(t->name, size))
-		text_json_string(out, t->name, size);
-	else
+	if (text_json_string(out, t->name, size))
 		text_json_string(out, t->folder, strlen(t->folder));
 }
 

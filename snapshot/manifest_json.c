@@ -233,10 +233,8 @@ void json_file_put(struct buffer *out, const char *s)
 {
 	size_t size = strlen(s);
 
-	if (text_is_utf8(s, size)) {
-		text_json_string(out, s, size);
+	if (!text_json_string(out, s, size))
 		return;
-	}
 	buffer_str(out, "{\"$text\":\"");
 	text_base64(out, s, size);
 	buffer_str(out, "\"}");

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snapshot/digits_internal.h"
+
 #define FRACTION_BITS 52
 #define HIDDEN_BIT    (UINT64_C(1) << FRACTION_BITS)
 #define BIAS          1075 /* of the exponent, for a whole significand */
@@ -172,26 +174,35 @@ static uint64_t shortest(uint64_t c, int q, int closer, int *exponent)
 
 /* ---- digits ---- */
 
-/* A number that a few decimals tell exactly?  1, and its digits; else 0. */
-static int few_decimals(double x, uint64_t *digits, int *exponent)
+/*
+ * Write a number that three decimals tell exactly; @return where it ends, or
+ * NULL when they don't.  Below 10^15 no two numbers with so many digits read
+ * as one double, so what reads back is what the shortest digits are.
+ */
+static char *few_decimals(char *out, double x)
 {
+	uint64_t thousandths, rest;
 	double scaled;
 
-	/*
-	 * Below 10^15 no two numbers with so many digits read as one double,
-	 * so what reads back is what the shortest digits are.
-	 */
 	if (x < WHOLE_MAX && x == (double)(uint64_t)x) {
-		*digits = (uint64_t)x;
-		*exponent = 0;
-		return 1;
+		out = digits_put(out, (uint64_t)x);
+		memcpy(out, ".0", 2);
+		return out + 2;
 	}
 	scaled = x * 1e3;
 	if (x < 1e-3 || scaled >= 1e15)
-		return 0;
-	*digits = (uint64_t)(scaled + 0.5);
-	*exponent = -3;
-	return (double)*digits / 1e3 == x;
+		return NULL;
+	thousandths = (uint64_t)(scaled + 0.5);
+	if ((double)thousandths / 1e3 != x)
+		return NULL;
+	out = digits_put(out, thousandths / 1000);
+	rest = thousandths % 1000;
+	out[0] = '.';
+	out[1] = (char)('0' + rest / 100);
+	digits_pair(out + 2, (unsigned int)(rest % 100));
+	for (out += 4; out[-1] == '0';)
+		out--;
+	return out;
 }
 
 static uint64_t find_digits(double x, int *exponent)
@@ -199,17 +210,15 @@ static uint64_t find_digits(double x, int *exponent)
 	uint64_t bits, digits, fraction;
 	int biased;
 
-	if (!few_decimals(x, &digits, exponent)) {
-		pthread_once(&power_once, compute_powers);
-		memcpy(&bits, &x, sizeof(bits));
-		fraction = bits & (HIDDEN_BIT - 1);
-		biased = (int)(bits >> FRACTION_BITS);
-		if (biased)
-			digits = shortest(fraction | HIDDEN_BIT, biased - BIAS,
-					  !fraction && biased > 1, exponent);
-		else
-			digits = shortest(fraction, 1 - BIAS, 0, exponent);
-	}
+	pthread_once(&power_once, compute_powers);
+	memcpy(&bits, &x, sizeof(bits));
+	fraction = bits & (HIDDEN_BIT - 1);
+	biased = (int)(bits >> FRACTION_BITS);
+	if (biased)
+		digits = shortest(fraction | HIDDEN_BIT, biased - BIAS,
+				  !fraction && biased > 1, exponent);
+	else
+		digits = shortest(fraction, 1 - BIAS, 0, exponent);
 	while (digits >= 10 && digits % 10 == 0) {
 		digits /= 10;
 		++*exponent;
@@ -274,22 +283,17 @@ static size_t scientific(char *out, const char *digits, int count, int exponent)
 
 size_t real_format(char out[REAL_TEXT_SIZE], double value)
 {
-	char room[20], *text = room + sizeof(room);
+	char text[DIGITS_SIZE], *end;
 	int sign = signbit(value) != 0, exponent, count, first;
-	uint64_t digits;
 
 	if (sign)
 		*out++ = '-';
-	if (value == 0) {
-		memcpy(out, "0.0", 3);
-		return (size_t)sign + 3;
-	}
-	digits = find_digits(fabs(value), &exponent);
-	do {
-		*--text = (char)('0' + digits % 10);
-		digits /= 10;
-	} while (digits);
-	count = (int)(room + sizeof(room) - text);
+	value = fabs(value);
+	end = few_decimals(out, value);
+	if (end)
+		return (size_t)sign + (size_t)(end - out);
+	end = digits_put(text, find_digits(value, &exponent));
+	count = (int)(end - text);
 	first = exponent + count - 1;
 	if (first >= -5 && first <= 15)
 		return (size_t)sign + plain(out, text, count, first + 1);

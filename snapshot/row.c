@@ -24,22 +24,23 @@ void row_part_path(char out[ROW_PART_PATH_SIZE], const unsigned char sha256[32],
 static int make_name(struct row_name *n, const char *name, int keyless,
 		     struct error *err)
 {
+	static const char padding[ROW_KEY_STEP] = { 0 };
 	struct buffer key = BUFFER_INIT;
 
 	n->name = name;
 	n->name_size = strlen(name);
 	if (keyless)
 		return 0;
-	if (!text_is_utf8(name, n->name_size)) {
+	buffer_byte(&key, ',');
+	if (text_json_string(&key, name, n->name_size)) {
 		buffer_release(&key);
 		return error_set(err, ERROR_DAMAGE,
 				 "a column's name is not UTF-8, so rows must "
 				 "be arrays");
 	}
-	buffer_byte(&key, ',');
-	text_json_string(&key, name, n->name_size);
 	buffer_byte(&key, ':');
 	n->key_size = key.size;
+	buffer_add(&key, padding, sizeof(padding));
 	n->key = buffer_detach(&key);
 	return n->key ? 0 : error_nomem(err);
 }

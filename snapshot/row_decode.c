@@ -94,25 +94,19 @@ static int next_is(struct reader *r, char c)
 /* The first byte that ends a string's plain part: quote, backslash, control */
 static const char *plain_end(const char *p, const char *end, int *high)
 {
-	uint64_t all = 0;
+	size_t n;
 
-	for (;;) {
-		while (end - p >= 8) {
-			uint64_t w = scan_load(p);
-
-			if (scan_below(w, 0x20) | scan_equal(w, '"') |
-			    scan_equal(w, '\\'))
-				break;
-			all |= w;
-			p += 8;
-		}
-		if (p == end || (unsigned char)*p < 0x20 || *p == '"' ||
-		    *p == '\\')
-			break;
-		all |= (unsigned char)*p & 0x80;
-		p++;
+	while ((size_t)(end - p) >= SCAN_BLOCK) {
+		n = scan_plain(p, high);
+		p += n;
+		if (n < SCAN_BLOCK)
+			return p;
 	}
-	*high |= scan_high(all) != 0;
+	for (; p < end; p++) {
+		if ((unsigned char)*p < 0x20 || *p == '"' || *p == '\\')
+			break;
+		*high |= (unsigned char)*p >= 0x80;
+	}
 	return p;
 }
 

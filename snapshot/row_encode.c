@@ -9,51 +9,75 @@
 
 #include "base/error.h"
 #include "snapshot/catalog.h"
+#include "snapshot/digits_internal.h"
 #include "snapshot/real.h"
 #include "snapshot/row_internal.h"
 #include "snapshot/text.h"
 
-#define INTEGER_DIGITS 20
+/* Room that a value takes beside its text or bytes, with what stands in front
+ * of it but its key: the longest is {"$int":"-9223372036854775808"} */
+#define VALUE_ROOM 64
 
-static void put_decimal(struct buffer *out, int64_t x)
+/* Have room for a key and for VALUE_ROOM; @return 0 or -1 */
+static inline int make_room(struct buffer *out, const struct row_name *n)
 {
-	char room[INTEGER_DIGITS + 1], *p = room + sizeof(room);
-	uint64_t size = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
+	return buffer_reserve(out, n->key_size + ROW_KEY_STEP + VALUE_ROOM);
+}
 
-	do {
-		*--p = (char)('0' + size % 10);
-		size /= 10;
-	} while (size);
-	if (x < 0)
-		*--p = '-';
-	buffer_add(out, p, (size_t)(room + sizeof(room) - p));
+/* These write into room that is there. */
+
+static void put_key(struct buffer *out, const struct row_name *n)
+{
+	char *to = out->data + out->size;
+	size_t i;
+
+	for (i = 0; i < n->key_size; i += ROW_KEY_STEP)
+		memcpy(to + i, n->key + i, ROW_KEY_STEP);
+	out->size += n->key_size;
+}
+
+static char *put_text(char *to, const char *text)
+{
+	size_t size = strlen(text);
+
+	memcpy(to, text, size);
+	return to + size;
 }
 
 static void put_integer(struct buffer *out, int64_t x)
 {
 	int big = x >= PLAIN_LIMIT || x <= -PLAIN_LIMIT;
+	char *to = out->data + out->size;
 
 	if (big)
-		buffer_str(out, "{\"$int\":\"");
-	put_decimal(out, x);
+		to = put_text(to, "{\"$int\":\"");
+	if (x < 0)
+		*to++ = '-';
+	to = digits_put(to, x < 0 ? 0 - (uint64_t)x : (uint64_t)x);
 	if (big)
-		buffer_str(out, "\"}");
+		to = put_text(to, "\"}");
+	out->size = (size_t)(to - out->data);
 }
 
 static int put_real(struct buffer *out, double x, struct error *err)
 {
+	char *to = out->data + out->size;
+
 	if (isnan(x))
 		return error_set(err, ERROR_FAILED,
 				 "a value is not a number (NaN), which no "
 				 "database can store");
-	if (isinf(x)) {
-		buffer_str(out, x < 0 ? "{\"$real\":\"-inf\"}"
-				      : "{\"$real\":\"inf\"}");
-	} else if (!buffer_reserve(out, REAL_TEXT_SIZE)) {
-		out->size += real_format(out->data + out->size, x);
-	}
+	if (isinf(x))
+		out->size +=
+			(size_t)(put_text(to, x < 0 ? "{\"$real\":\"-inf\"}"
+						    : "{\"$real\":\"inf\"}") -
+				 to);
+	else
+		out->size += real_format(to, x);
 	return 0;
 }
+
+/* These make the room that they need. */
 
 static void put_tagged(struct buffer *out, const char *tag,
 		       const struct value *v)
@@ -63,7 +87,9 @@ static void put_tagged(struct buffer *out, const char *tag,
 	buffer_str(out, "\"}");
 }
 
-int row_put_value(struct buffer *out, const struct value *v, struct error *err)
+/* A value, for which there is VALUE_ROOM. */
+static int put_small(struct buffer *out, const struct value *v,
+		     struct error *err)
 {
 	switch (v->class) {
 	case VALUE_NULL:
@@ -75,9 +101,7 @@ int row_put_value(struct buffer *out, const struct value *v, struct error *err)
 	case VALUE_REAL:
 		return put_real(out, v->real, err);
 	case VALUE_TEXT:
-		if (text_is_utf8(v->data, v->size))
-			text_json_string(out, v->data, v->size);
-		else
+		if (text_json_string(out, v->data, v->size))
 			put_tagged(out, "{\"$text\":\"", v);
 		break;
 	case VALUE_TEXT16:
@@ -88,6 +112,13 @@ int row_put_value(struct buffer *out, const struct value *v, struct error *err)
 		break;
 	}
 	return 0;
+}
+
+int row_put_value(struct buffer *out, const struct value *v, struct error *err)
+{
+	if (buffer_reserve(out, VALUE_ROOM) < 0)
+		return error_nomem(err);
+	return put_small(out, v, err);
 }
 
 static int put_file(struct buffer *out, struct row_shape *s,
@@ -130,7 +161,7 @@ static int put_value(struct buffer *out, struct row_shape *s,
 			return put_file(out, s, v, files, err);
 		*inline_bytes += v->size;
 	}
-	return row_put_value(out, v, err);
+	return put_small(out, v, err);
 }
 
 static int put_object(struct buffer *out, struct row_shape *s, int64_t rowid,
@@ -140,13 +171,17 @@ static int put_object(struct buffer *out, struct row_shape *s, int64_t rowid,
 	size_t inline_bytes = 0, begin = out->size, i;
 
 	if (s->separate) {
-		buffer_add(out, s->rowid.key, s->rowid.key_size);
+		if (make_room(out, &s->rowid) < 0)
+			return error_nomem(err);
+		put_key(out, &s->rowid);
 		put_integer(out, rowid);
 	}
 	for (i = 0; i < s->count; i++) {
 		if (values[i].class == VALUE_NULL)
 			continue;
-		buffer_add(out, s->names[i].key, s->names[i].key_size);
+		if (make_room(out, &s->names[i]) < 0)
+			return error_nomem(err);
+		put_key(out, &s->names[i]);
 		if (put_value(out, s, &values[i], &inline_bytes, files, err) <
 		    0)
 			return -1;
@@ -166,10 +201,14 @@ static int put_array(struct buffer *out, struct row_shape *s, int64_t rowid,
 {
 	size_t inline_bytes = 0, i;
 
+	if (buffer_reserve(out, VALUE_ROOM) < 0)
+		return error_nomem(err);
 	buffer_byte(out, '[');
 	if (s->separate)
 		put_integer(out, rowid);
 	for (i = 0; i < s->count; i++) {
+		if (buffer_reserve(out, VALUE_ROOM) < 0)
+			return error_nomem(err);
 		if (i || s->separate)
 			buffer_byte(out, ',');
 		if (put_value(out, s, &values[i], &inline_bytes, files, err) <

@@ -16,13 +16,16 @@
 /* Integers below this in size are plain numbers (RFC 7493, section 2.2). */
 #define PLAIN_LIMIT (INT64_C(1) << 53)
 
+/* Keys are copied by so many bytes: that is faster than byte-exact. */
+#define ROW_KEY_STEP 16
+
 /* No value of an engine is bigger. */
 #define ROW_VALUE_MAX ((int64_t)INT32_MAX)
 
 struct row_name {
 	const char *name; /* as the table has it; borrowed */
 	size_t name_size;
-	char *key; /* ,"name": */
+	char *key; /* ,"name": and room for whole ROW_KEY_STEPs */
 	size_t key_size;
 };
 

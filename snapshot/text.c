@@ -10,6 +10,9 @@
 #include "base/buffer.h"
 #include "snapshot/scan_internal.h"
 
+/* Two quotes, and the longest escape. */
+#define JSON_ROOM 8
+
 /*
  * The length of the well-formed sequence of two to four bytes at `p`, or 0.
  * The second byte's range is what keeps out overlongs (E0, F0), surrogates
@@ -188,67 +191,113 @@ static int line_separator(const unsigned char *p, const unsigned char *end)
 	       (p[2] == 0xa8 || p[2] == 0xa9);
 }
 
-/* The end of what can stand in a JSON string as it is. */
-static const unsigned char *clean(const unsigned char *p,
-				  const unsigned char *end)
+/* Copy what can stand in a JSON string as it is, up to the first byte that
+ * can't or is no ASCII; @return where that is. */
+static const unsigned char *copy_clean(char **out, const unsigned char *p,
+				       const unsigned char *end)
 {
-	for (;;) {
-		while (end - p >= 8) {
-			uint64_t w = scan_load((const char *)p);
+	char *to = *out;
+	size_t n;
 
-			if (scan_below(w, 0x20) | scan_equal(w, '"') |
-			    scan_equal(w, '\\') | scan_equal(w, 0x7f) |
-			    scan_equal(w, 0xe2))
-				break;
-			p += 8;
-		}
-		if (p == end || *p < 0x20 || *p == '"' || *p == '\\' ||
-		    *p == 0x7f || line_separator(p, end))
-			return p;
-		p++;
+	while ((size_t)(end - p) >= SCAN_BLOCK) {
+		memcpy(to, p, SCAN_BLOCK);
+		n = scan_clean((const char *)p);
+		p += n;
+		to += n;
+		if (n < SCAN_BLOCK)
+			goto done;
 	}
+	if (end - p >= 8 && scan_word_clean(scan_load((const char *)p))) {
+		memcpy(to, p, 8);
+		p += 8;
+		to += 8;
+	}
+	while (p < end && scan_is_clean(*p))
+		*to++ = (char)*p++;
+done:
+	*out = to;
+	return p;
 }
 
-static const unsigned char *escape(struct buffer *out, const unsigned char *p)
+/* Copy characters that are no ASCII, but for line separators; @return the
+ * first that is something else. */
+static const unsigned char *copy_high(char **out, const unsigned char *p,
+				      const unsigned char *end)
+{
+	char *to = *out;
+	size_t step, i;
+
+	while (p < end && *p >= 0x80 && !line_separator(p, end)) {
+		step = sequence(p, end);
+		if (!step)
+			break;
+		for (i = 0; i < step; i++)
+			*to++ = (char)*p++;
+	}
+	*out = to;
+	return p;
+}
+
+/* At most six bytes for the one to three at `*p`. */
+static char *escape(char *to, const unsigned char **p)
 {
 	static const char named[] = "btn?fr"; /* from 8 to 13 */
 	static const char digits[] = "0123456789abcdef";
-	char text[6] = { '\\', 'u', '0', '0', 0, 0 };
+	unsigned char c = **p;
 
-	if (*p == '"' || *p == '\\') {
-		text[1] = (char)*p;
-		buffer_add(out, text, 2);
-	} else if (*p >= 8 && *p <= 13 && *p != 11) {
-		text[1] = named[*p - 8];
-		buffer_add(out, text, 2);
-	} else if (*p == 0xe2) {
-		buffer_str(out, p[2] == 0xa8 ? "\\u2028" : "\\u2029");
-		return p + 3;
+	*p += c == 0xe2 ? 3 : 1;
+	*to++ = '\\';
+	if (c == '"' || c == '\\') {
+		*to++ = (char)c;
+	} else if (c >= 8 && c <= 13 && c != 11) {
+		*to++ = named[c - 8];
+	} else if (c == 0xe2) {
+		memcpy(to, (*p)[-1] == 0xa8 ? "u2028" : "u2029", 5);
+		to += 5;
 	} else {
-		text[4] = digits[*p >> 4];
-		text[5] = digits[*p & 15];
-		buffer_add(out, text, 6);
+		memcpy(to, "u00", 3);
+		to[3] = digits[c >> 4];
+		to[4] = digits[c & 15];
+		to += 5;
 	}
-	return p + 1;
+	return to;
 }
 
-void text_json_string(struct buffer *out, const char *data, size_t size)
+int text_json_string(struct buffer *out, const char *data, size_t size)
 {
-	const unsigned char *p = (const unsigned char *)data, *end, *stop;
+	const unsigned char *p = (const unsigned char *)data, *end;
+	size_t before = out->size;
+	char *to;
 
-	if (size > SIZE_MAX - 2 || buffer_reserve(out, size + 2) < 0) {
+	if (size > SIZE_MAX - JSON_ROOM ||
+	    buffer_reserve(out, size + JSON_ROOM) < 0) {
 		out->failed = 1;
-		return;
+		return 0;
 	}
-	buffer_byte(out, '"');
-	if (size) {
-		for (end = p + size; p < end;) {
-			stop = clean(p, end);
-			buffer_add(out, p, (size_t)(stop - p));
-			p = stop < end ? escape(out, stop) : end;
+	to = out->data + before;
+	*to++ = '"';
+	for (end = size ? p + size : p;;) {
+		p = copy_clean(&to, p, end);
+		p = copy_high(&to, p, end);
+		if (p == end)
+			break;
+		if (scan_is_clean(*p))
+			continue;
+		if (*p >= 0x80 && !line_separator(p, end)) {
+			out->size = before;
+			return 1;
 		}
+		to = escape(to, &p);
+		out->size = (size_t)(to - out->data);
+		if (buffer_reserve(out, (size_t)(end - p) + JSON_ROOM) < 0) {
+			out->size = before;
+			return 0;
+		}
+		to = out->data + out->size;
 	}
-	buffer_byte(out, '"');
+	*to++ = '"';
+	out->size = (size_t)(to - out->data);
+	return 0;
 }
 
 void text_base64(struct buffer *out, const char *data, size_t size)

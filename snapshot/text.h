@@ -27,11 +27,12 @@ void text_to_utf16(struct buffer *out, const char *data, size_t size,
 		   int big_endian);
 
 /**
- * Append `data` (well-formed UTF-8) as a JSON string with its quotes.
+ * Append UTF-8 as a JSON string with its quotes.
  * Raw but for '"' and '\' (backslash form), C0 and DEL (\b \f \n \r \t, else
  * \u00XX with lower-case hex), U+2028 and U+2029 (\u2028, \u2029).
+ * @return 0; 1 when the text is not well-formed: `out` is then as it was
  */
-void text_json_string(struct buffer *out, const char *data, size_t size);
+int text_json_string(struct buffer *out, const char *data, size_t size);
 
 /** Append the bytes as base64 text, without quotes. */
 void text_base64(struct buffer *out, const char *data, size_t size);

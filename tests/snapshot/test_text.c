@@ -209,7 +209,7 @@ static void json_is(const char *data, size_t size, const char *expected)
 {
 	struct buffer b = BUFFER_INIT;
 
-	text_json_string(&b, data, size);
+	assert_int_equal(text_json_string(&b, data, size), 0);
 	assert_string_equal(buffer_cstr(&b), expected);
 	buffer_release(&b);
 }
@@ -299,6 +299,35 @@ static void json_strings_are_the_same_at_every_place(void **state)
 	buffer_release(&slow);
 }
 
+/* Ill-formed at every place of texts that are longer than a block. */
+static void json_strings_refuse_what_is_no_utf8(void **state)
+{
+	static const char *const bad[] = { "\x80",         "\xff",
+					   "\xc3",         "\xc3(",
+					   "\xed\xa0\x80", "\xe2\x80",
+					   "\xf0\x9f\x98" };
+	char text[64];
+	size_t i, at;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		for (at = 0; at + 4 < sizeof(text); at++) {
+			struct buffer b = BUFFER_INIT;
+
+			memset(text, at % 3 ? 'x' : '\n', sizeof(text));
+			memcpy(text + at, bad[i], strlen(bad[i]));
+			buffer_str(&b, "before");
+			assert_int_equal(
+				text_json_string(&b, text, sizeof(text)), 1);
+			assert_int_equal(
+				text_json_string(&b, text, at + strlen(bad[i])),
+				1);
+			assert_string_equal(buffer_cstr(&b), "before");
+			buffer_release(&b);
+		}
+	}
+}
+
 static void base64_is_appended(void **state)
 {
 	struct buffer b = BUFFER_INIT;
@@ -380,6 +409,7 @@ int main(void)
 		cmocka_unit_test(ill_formed_utf16_leaves_the_buffer_as_it_was),
 		cmocka_unit_test(json_strings_escape_what_they_must),
 		cmocka_unit_test(json_strings_are_the_same_at_every_place),
+		cmocka_unit_test(json_strings_refuse_what_is_no_utf8),
 		cmocka_unit_test(base64_is_appended),
 		cmocka_unit_test(sizes_that_cannot_be_fail_the_buffer),
 		cmocka_unit_test(people_see_no_control_characters),
