@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "gitstore/gitstore_internal.h"
+#include "gitstore/own_pack.h"
 
 #define PAUSE_MAX_MS 250
 
@@ -309,6 +309,10 @@ static int try_edit(struct gitstore *g, struct edit *e, struct error *err)
 		if (store_lock(g, err) < 0)
 			return -1;
 		rc = edit_once(g, e, err);
+		if (rc == MOVE_DONE) {
+			placed_release(g);
+			packs_tidy(g);
+		}
 		store_unlock(g);
 	}
 	if (rc == MOVE_LOCKED)

@@ -30,6 +30,25 @@ int id_set_add(struct id_set *s, const struct object_id *id, struct error *err);
 int id_set_has(const struct id_set *s, const struct object_id *id);
 void id_set_release(struct id_set *s);
 
+/* ---- path_map.c: what the newest snapshot has at a path ---- */
+
+struct path_map {
+	struct {
+		uint64_t key; /* 0: free */
+		struct object_id id;
+	} * slots;
+	size_t capacity; /* a power of two, or 0 */
+	size_t count;
+};
+
+/** A hash of a path; folders inside a table's folder don't count. */
+uint64_t path_key(const char *path);
+int path_map_add(struct path_map *m, uint64_t key, const struct object_id *id,
+		 struct error *err);
+/** Borrowed, or NULL. */
+const struct object_id *path_map_find(const struct path_map *m, uint64_t key);
+void path_map_release(struct path_map *m);
+
 /* ---- deflate.c: zlib streams ---- */
 
 struct deflater;
@@ -116,11 +135,12 @@ enum pack_type {
 };
 
 /** Write what stands before an object's zlib stream.
+ *  @param type  enum pack_type, or what a pack has besides
  *  @param size  bytes of the content
  *  @return bytes written */
 #define PACK_HEADER_MAX 10
-size_t pack_entry_header(unsigned char out[PACK_HEADER_MAX],
-			 enum pack_type type, uint64_t size);
+size_t pack_entry_header(unsigned char out[PACK_HEADER_MAX], unsigned int type,
+			 uint64_t size);
 
 struct pack_writer;
 
@@ -145,6 +165,9 @@ int pack_writer_readable(struct pack_writer *w, size_t more, struct error *err);
 
 /** Write count, trailer and index, and sync both files. */
 int pack_writer_close(struct pack_writer *w, struct error *err);
+
+/** Bytes written so far. */
+uint64_t pack_writer_size(const struct pack_writer *w);
 
 /** The objects put so far; in no order that means anything. */
 const struct pack_entry *pack_writer_entries(const struct pack_writer *w,
@@ -226,9 +249,13 @@ struct gitstore {
 	struct pack_reader *reader; /* or NULL until needed */
 	struct pack_cursor *cursor; /* on it */
 	pthread_mutex_t known_lock;
-	struct id_set known;        /* under known_lock while batches are put */
-	struct put_batch *puts;     /* of put(), or NULL until needed */
-	struct object_id known_tip; /* the tip that `known` is about */
+	struct id_set known;    /* under known_lock while batches are put */
+	struct put_batch *puts; /* of put(), or NULL until needed */
+	struct path_map newest_files; /* of the newest snapshot */
+	struct own_packs *own;        /* or NULL until `known` is loaded */
+	struct id_set packed;         /* what `pack` holds */
+	struct buffer copied;         /* an entry on its way into it */
+	struct object_id known_tip;   /* the tip that `known` is about */
 	int known_loaded;
 	struct pack_writer *pack; /* in the scratch folder */
 	int published;            /* 1: `pack` is readable, and complete but for
@@ -316,6 +343,9 @@ int tree_each(const void *data, size_t size,
 
 /** Add all that the trees of the retained snapshots reach to g->known. */
 int known_load(struct gitstore *g, struct error *err);
+void known_forget(struct gitstore *g);
+/** Go on as if no branch reached anything. */
+void known_none(struct gitstore *g);
 
 /** @return 0 when every object below `tree` is there, else -1 */
 int tree_complete(struct gitstore *g, const struct object_id *tree,
@@ -531,6 +561,11 @@ void keep_sweep(struct gitstore *g);
 
 /** Rename a finished scratch file into the object folder. */
 int object_place(const char *from, const char *to, struct error *err);
+
+/* ---- merge.c ---- */
+
+/** Does `git gc` say that it is at work? */
+int is_gc_running(struct gitstore *g);
 
 /* ---- commit.c ---- */
 

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "gitstore/gitstore_internal.h"
+#include "gitstore/own_pack.h"
 
 #define UNDO_REFS "refs/dbstow/undo/"
 
@@ -339,9 +339,9 @@ static int check_tree(struct gitstore *g, const struct object_id *tree,
 {
 	struct object_id tip;
 
-	if (ref_read(g, g->ref, &tip, err) < 0)
-		return -1;
-	if (g->known_loaded && object_same(&tip, &g->known_tip))
+	/* a damaged branch is one that we did not rely on */
+	if (!ref_read(g, g->ref, &tip, NULL) && g->known_loaded &&
+	    object_same(&tip, &g->known_tip))
 		return 0;
 	return tree_complete(g, tree, err);
 }
@@ -372,6 +372,7 @@ int gitstore_keep_undo(struct gitstore *g, const struct gitstore_snapshot *s,
 		placed_discard(g);
 	} else {
 		placed_release(g);
+		packs_tidy(g);
 		publish_forget(g);
 		trim_undo(g);
 	}

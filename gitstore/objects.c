@@ -17,10 +17,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "gitstore/gitstore_internal.h"
+#include "gitstore/own_pack.h"
 
 #define COMMIT_MAX ((size_t)16 << 20)
 #define TREE_MAX   ((size_t)64 << 20)
+
+/* A path of ours is shorter; whatever somebody put there may be deep. */
+#define FOLDER_PATH_MAX ((size_t)1024)
+#define REPEATED_MAX    ((size_t)4096)
 
 static int read_once(git_odb_object **out, struct gitstore *g,
 		     const git_oid *oid, git_object_t type, size_t limit)
@@ -382,34 +386,50 @@ int tree_each(const void *data, size_t size,
 	return 0;
 }
 
+struct tree_todo {
+	struct object_id id;
+	char *path; /* or NULL: of no interest */
+};
+
 /* Trees still to be looked at. */
 struct tree_walk {
 	struct gitstore *g;
 	struct id_set *there; /* what was found, trees and blobs */
 	struct id_set trees;  /* what was put on the list */
-	struct object_id *todo;
+	struct tree_todo *todo;
 	size_t count, capacity;
-	int strict; /* a missing object is an error */
+	const char *path;       /* of the tree being looked at, or NULL */
+	struct path_map *files; /* receives the files of trees with a path */
+	size_t repeated;        /* trees that lie at several paths */
+	int strict;             /* a missing object is an error */
 };
 
+/* Takes `path` over. */
 static int walk_push(struct tree_walk *w, const struct object_id *id,
-		     struct error *err)
+		     char *path, struct error *err)
 {
-	struct object_id *todo;
+	struct tree_todo *todo;
 	size_t capacity;
+	/* one that lies at several paths is looked at in each, but a hostile
+	 * branch may have a thousand paths to each of a thousand */
 	int rc = id_set_add(&w->trees, id, err);
 
-	if (rc <= 0)
+	if (rc < 0 || (!rc && (!path || w->repeated++ >= REPEATED_MAX))) {
+		free(path);
 		return rc;
+	}
 	if (w->count == w->capacity) {
 		capacity = w->capacity ? w->capacity * 2 : 64;
 		todo = realloc(w->todo, capacity * sizeof(*todo));
-		if (!todo)
+		if (!todo) {
+			free(path);
 			return error_nomem(err);
+		}
 		w->todo = todo;
 		w->capacity = capacity;
 	}
-	w->todo[w->count++] = *id;
+	w->todo[w->count].id = *id;
+	w->todo[w->count++].path = path;
 	return 0;
 }
 
@@ -424,15 +444,47 @@ static int object_missing(const struct object_id *id, struct error *err)
 			 hex);
 }
 
+/* The path of an entry of the tree at hand, in new memory. */
+static char *entry_path(const struct tree_walk *w, const char *name)
+{
+	return *w->path ? path_join(w->path, name) : strdup(name);
+}
+
+static int add_file(struct tree_walk *w, const char *name,
+		    const struct object_id *id, struct error *err)
+{
+	char *path = entry_path(w, name);
+	int rc = path ? path_map_add(w->files, path_key(path), id, err)
+		      : error_nomem(err);
+
+	free(path);
+	return rc;
+}
+
+static int push_folder(struct tree_walk *w, const char *name,
+		       const struct object_id *id, struct error *err)
+{
+	char *path = NULL;
+
+	/* nothing of ours lies deeper than that */
+	if (w->path && strlen(w->path) < FOLDER_PATH_MAX) {
+		path = entry_path(w, name);
+		if (!path)
+			return error_nomem(err);
+	}
+	return walk_push(w, id, path, err) < 0 ? -1 : 0;
+}
+
 static int walk_entry(void *payload, unsigned int mode, const char *name,
 		      const struct object_id *id, struct error *err)
 {
 	struct tree_walk *w = payload;
 	git_oid oid;
 
-	(void)name;
 	if (mode == 040000)
-		return walk_push(w, id, err);
+		return push_folder(w, name, id, err);
+	if (w->path && add_file(w, name, id, err) < 0)
+		return -1;
 	if (id_set_has(w->there, id))
 		return 0;
 	object_to_oid(&oid, id);
@@ -462,42 +514,115 @@ static int walk_tree(struct tree_walk *w, const struct object_id *id,
 
 static int walk_trees(struct tree_walk *w, struct error *err)
 {
-	struct object_id id;
+	struct tree_todo todo;
 	int rc = 0;
 
 	while (w->count && !rc) {
-		id = w->todo[--w->count];
-		rc = walk_tree(w, &id, err);
+		todo = w->todo[--w->count];
+		w->path = todo.path;
+		rc = walk_tree(w, &todo.id, err);
+		free(todo.path);
 	}
+	return rc;
+}
+
+static void walk_release(struct tree_walk *w)
+{
+	while (w->count)
+		free(w->todo[--w->count].path);
 	free(w->todo);
 	id_set_release(&w->trees);
+}
+
+/* @param path  new memory that is taken over, or NULL */
+static int walk_snapshot(struct tree_walk *w, const struct object_id *commit,
+			 char *path, struct error *err)
+{
+	struct raw_commit c;
+	int rc = raw_commit_read(w->g, commit, &c, err);
+
+	if (!rc) {
+		rc = walk_push(w, &c.tree, path, err) < 0 ? -1 : 0;
+		path = NULL;
+	}
+	if (!rc)
+		rc = walk_trees(w, err);
+	raw_commit_release(&c);
+	free(path);
+	return rc < 0 ? -1 : 0; /* one that is not there has nothing */
+}
+
+/* The newest first, with the paths of its files: what others share with it is
+ * not looked at again. */
+static int walk_history(struct tree_walk *w, const struct history *h,
+			struct error *err)
+{
+	size_t i;
+	char *path;
+	int rc = 0;
+
+	for (i = 0; !rc && i < h->count; i++) {
+		path = i ? NULL : strdup("");
+		if (!i && !path)
+			return error_nomem(err);
+		rc = walk_snapshot(w, &h->snapshots[i].id, path, err);
+	}
 	return rc;
+}
+
+static int load_own(struct gitstore *g, struct error *err)
+{
+	char *folder = path_join(g->objects, "pack");
+	int rc = -1;
+
+	g->own = calloc(1, sizeof(*g->own));
+	if (folder && g->own)
+		rc = own_packs_load(g->own, folder, g->hasher, err);
+	else
+		error_nomem(err);
+	free(folder);
+	return rc;
+}
+
+void known_forget(struct gitstore *g)
+{
+	id_set_release(&g->known);
+	path_map_release(&g->newest_files);
+	if (g->own)
+		own_packs_release(g->own);
+	free(g->own);
+	g->own = NULL;
+	g->known_loaded = 0;
+	memset(&g->known_tip, 0, sizeof(g->known_tip));
+}
+
+void known_none(struct gitstore *g)
+{
+	known_forget(g);
+	g->known_loaded = 1;
 }
 
 int known_load(struct gitstore *g, struct error *err)
 {
-	struct tree_walk w = { .g = g, .there = &g->known };
+	struct tree_walk w = { .g = g,
+			       .there = &g->known,
+			       .files = &g->newest_files };
 	struct history *h = NULL;
-	struct raw_commit c;
-	size_t i;
-	int rc, read;
+	int rc;
 
-	id_set_release(&g->known);
+	known_forget(g);
 	rc = history_of_branch(g, &h, err);
 	if (h)
 		g->known_tip = h->tip;
-	for (i = 0; !rc && i < h->count; i++) {
-		read = raw_commit_read(g, &h->snapshots[i].id, &c, err);
-		if (!read)
-			rc = walk_push(&w, &c.tree, err) < 0 ? -1 : 0;
-		else if (read < 0)
-			rc = -1;
-		raw_commit_release(&c);
-	}
+	if (!rc)
+		rc = walk_history(&w, h, err);
+	walk_release(&w);
 	history_free(h);
 	/* a branch that is not ours (1) has nothing that we rely on */
-	if (walk_trees(&w, err) < 0 || rc < 0)
+	if (rc < 0 || load_own(g, err) < 0) {
+		known_forget(g);
 		return -1;
+	}
 	g->known_loaded = 1;
 	return 0;
 }
@@ -511,9 +636,10 @@ int tree_complete(struct gitstore *g, const struct object_id *tree,
 
 	if (store_look_again(g, err) < 0)
 		return -1;
-	rc = walk_push(&w, tree, err);
-	if (walk_trees(&w, err) < 0)
-		rc = -1;
+	rc = walk_push(&w, tree, NULL, err);
+	if (rc >= 0)
+		rc = walk_trees(&w, err);
+	walk_release(&w);
 	id_set_release(&there);
 	return rc < 0 ? -1 : 0;
 }

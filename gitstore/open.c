@@ -276,6 +276,7 @@ void gitstore_free(struct gitstore *g)
 	store_unlock(g);
 	scratch_remove(g->scratch);
 	batch_free(g->puts);
+	buffer_release(&g->copied);
 	pthread_mutex_destroy(&g->known_lock);
 	hasher_free(g->hasher);
 	deflater_free(g->deflater);

@@ -167,11 +167,11 @@ static int remember(struct pack_writer *w, const struct object_id *id,
 	return 0;
 }
 
-size_t pack_entry_header(unsigned char out[PACK_HEADER_MAX],
-			 enum pack_type type, uint64_t size)
+size_t pack_entry_header(unsigned char out[PACK_HEADER_MAX], unsigned int type,
+			 uint64_t size)
 {
 	/* 300 bytes of a blob: 0xbc 0x12, that is 1 011 1100, 0 0010010 */
-	unsigned int byte = (unsigned int)type << 4 | (size & 15);
+	unsigned int byte = type << 4 | (size & 15);
 	size_t n = 0;
 
 	size >>= 4;
@@ -315,6 +315,11 @@ const struct pack_entry *pack_writer_entries(const struct pack_writer *w,
 {
 	*count = w->count;
 	return w->entries;
+}
+
+uint64_t pack_writer_size(const struct pack_writer *w)
+{
+	return w->offset;
 }
 
 const unsigned char *pack_writer_hash(const struct pack_writer *w)

@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,12 +28,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "gitstore/gitstore_internal.h"
+#include "gitstore/own_pack.h"
 
 #define KEEP_MAX ((size_t)4096)
-
-/* git takes a gc.pid that is older for a leftover */
-#define GC_AGE_S (12 * 3600)
 
 int object_place(const char *from, const char *to, struct error *err)
 {
@@ -59,20 +55,14 @@ int object_place(const char *from, const char *to, struct error *err)
 static int name_files(struct gitstore *g, struct placed *p,
 		      const unsigned char *pack_hash, struct error *err)
 {
-	unsigned char salt[16], digest[HASH_SHA1_SIZE];
 	char hex[OBJECT_HEX_SIZE];
 	char **paths[] = { &p->pack, &p->idx, &p->keep };
 	const char *ends[] = { "pack", "idx", "keep" };
 	struct buffer path = BUFFER_INIT;
 	size_t i;
 
-	if (getrandom(salt, sizeof(salt), 0) != (ssize_t)sizeof(salt))
-		return error_errno(err, ERROR_FAILED, "cannot name a pack");
-	hasher_reset(g->hasher);
-	hasher_add(g->hasher, pack_hash, HASH_SHA1_SIZE);
-	hasher_add(g->hasher, salt, sizeof(salt));
-	hasher_final(g->hasher, digest);
-	hex_encode(hex, digest, sizeof(digest));
+	if (own_name(hex, pack_hash, g->hasher, err) < 0)
+		return -1;
 	for (i = 0; i < 3; i++) {
 		buffer_printf(&path, "%s/pack/pack-%s.%s", g->objects, hex,
 			      ends[i]);
@@ -286,19 +276,6 @@ static int place_alone(struct gitstore *g,
 		rc = 0;
 	pack_writer_free(w);
 	return rc;
-}
-
-/* `git gc` says in gc.pid that it is at work. */
-static int is_gc_running(struct gitstore *g)
-{
-	char *path = path_join(g->common, "gc.pid");
-	int running = 0;
-	struct stat st;
-
-	if (path && !lstat(path, &st))
-		running = time(NULL) - st.st_mtime < GC_AGE_S;
-	free(path);
-	return running;
 }
 
 /* What the ref will point to must be readable where everybody reads. */

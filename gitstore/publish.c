@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "gitstore/gitstore_internal.h"
+#include "gitstore/own_pack.h"
 
 /* A snapshot and an index commit follow. */
 #define COMMITS 2
@@ -28,24 +28,33 @@ int publish_begin(struct gitstore *g, struct error *err)
 
 	if (g->pack)
 		return 0;
+	id_set_release(&g->packed);
 	scratch = gitstore_scratch(g, err);
 	snprintf(name, sizeof(name), "new%u", g->packs++);
 	return scratch ? pack_writer_new(&g->pack, scratch, name, err) : -1;
+}
+
+static struct sink *open_sink(struct gitstore *g, struct error *err)
+{
+	if (!g->known_loaded && known_load(g, err) < 0)
+		return NULL;
+	batch_sink(g);
+	return &g->sink;
 }
 
 struct sink *gitstore_sink(struct gitstore *g, struct error *err)
 {
 	if (!g->checked && gitstore_check(g, NULL, g->adopt, err) < 0)
 		return NULL;
-	return gitstore_undo_sink(g, err);
+	return open_sink(g, err);
 }
 
+/* What a damaged branch reaches is stored again. */
 struct sink *gitstore_undo_sink(struct gitstore *g, struct error *err)
 {
-	if (!g->known_loaded && known_load(g, err) < 0)
-		return NULL;
-	batch_sink(g);
-	return &g->sink;
+	if (!g->known_loaded && known_load(g, NULL) < 0)
+		known_none(g);
+	return open_sink(g, err);
 }
 
 /* Is none of the pack's objects in the repository already? */
@@ -157,6 +166,8 @@ int gitstore_publish(struct gitstore *g, struct error *err)
 {
 	if (!g->pack || g->published)
 		return 0; /* everything was there */
+	if (packs_merge(g, err) < 0)
+		return -1;
 	g->alone = is_alone(g);
 	if (pack_writer_readable(g->pack, COMMITS, err) < 0)
 		return -1;
@@ -190,6 +201,6 @@ void publish_forget(struct gitstore *g)
 		git_odb_refresh(odb);
 	}
 	/* What was known may be on no branch any more. */
-	id_set_release(&g->known);
-	g->known_loaded = 0;
+	known_forget(g);
+	id_set_release(&g->packed);
 }

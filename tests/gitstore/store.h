@@ -106,8 +106,8 @@ static inline int put_files(struct gitstore *g, const char *rows,
 	struct object_id id;
 
 	if (!sink ||
-	    sink->put(sink, OBJECT_BLOB, "0.jsonl", rows, strlen(rows), &id,
-		      err) < 0 ||
+	    sink->put(sink, OBJECT_BLOB, "data/tables/t/0.jsonl", rows,
+		      strlen(rows), &id, err) < 0 ||
 	    tree_add(&t, "0.jsonl", 0, &id, err) < 0 ||
 	    tree_put(&t, sink, &id, err) < 0 ||
 	    tree_add(&t, "t", 1, &id, err) < 0 ||

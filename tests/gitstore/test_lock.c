@@ -245,6 +245,8 @@ static void objects_that_a_gc_took_meanwhile_are_missed(void **state)
 	struct gitstore_result r;
 
 	add(f, "one\n", 0);
+	/* what lies in a pack of ours would be taken along */
+	assert_int_equal(repo_sh(f->repo, "git repack -adq"), 0);
 	assert_ok(publish(f->g, "one\n", &s, &f->err), &f->err);
 	s.always = 1;
 	assert_int_equal(repo_sh(f->repo, "git branch -qD database-backups && "

@@ -279,6 +279,7 @@ static void what_the_branch_holds_is_not_stored_again(void **state)
 	struct gitstore_snapshot s = snapshot_of("ok", T0 + 1);
 
 	add(f, "one\n", 0);
+	assert_int_equal(repo_sh(f->repo, "git repack -adq"), 0);
 	assert_ok(publish(f->g, "one\n", &s, &f->err), &f->err);
 	/* snapshot.json and the root */
 	assert_git(f, "2",
