@@ -49,10 +49,12 @@ static uint64_t all_rows(const struct catalog *c)
 	return rows;
 }
 
-/** SQLite's own checks, on a connection of their own beside the scan. */
+/** SQLite's own checks, on a connection of their own beside the scan; who has
+ *  scanned helps. */
 struct check_run {
 	pthread_t thread;
 	int threaded;
+	struct check_share share;
 	const char *path;
 	const struct database_options *open;
 	struct database_check *out;
@@ -68,7 +70,7 @@ static void *check_work(void *payload)
 	c->rc = -1;
 	if (database_open(&db, c->path, c->open, &c->err) == 0 &&
 	    database_begin(db, &c->err) == 0)
-		c->rc = database_check(db, c->out, &c->err);
+		c->rc = database_check(db, &c->share, c->out, &c->err);
 	database_close(db);
 	return NULL;
 }
@@ -98,6 +100,21 @@ static int check_end(struct check_run *c, struct error *err)
 		check_work(c);
 	return c->rc < 0 ? error_set(err, c->err.code, "%s", c->err.message)
 			 : 0;
+}
+
+/** Take what nobody has begun with, wait for the rest. */
+static int check_finish(struct check_run *c, struct database *db,
+			struct error *err)
+{
+	struct database_check mine = { 0 };
+	int rc = database_check(db, &c->share, &mine, err);
+
+	if (check_end(c, err) < 0)
+		rc = -1;
+	if (rc == 0)
+		rc = database_check_merge(c->out, &mine, err);
+	database_check_release(&mine);
+	return rc;
 }
 
 /** One try: build the file, and export it again into a hash. */
@@ -136,8 +153,8 @@ static int build_and_scan(const struct cmd *cmd, struct source *s,
 	    database_begin(db, err) == 0 &&
 	    database_catalog(db, again, err) == 0)
 		rc = export_data(db, *again, hash, &scanned.base, content, err);
-	if (check_end(&check, err) < 0)
-		rc = -1;
+	rc = rc < 0 ? (check_end(&check, err), -1)
+		    : check_finish(&check, db, err);
 done:
 	cmd_progress_end(&scanned.shown);
 	database_close(db);

@@ -13,6 +13,7 @@
 #ifndef DATABASE_DATABASE_H
 #define DATABASE_DATABASE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -150,12 +151,27 @@ struct database_check {
 	size_t unchecked_count;
 };
 
+/** Connections to one file that share its checks.  Zero it to begin. */
+struct check_share {
+	atomic_size_t next; /* piece that nobody has taken */
+};
+
 /**
  * integrity_check (messages about CHECK, NOT NULL and types are the source's
  * own and left out) and foreign_key_check of an open database.
+ *
+ * integrity_check is one piece: given a table's name it would leave the free
+ * list and pages that nobody uses out (SQLite's documentation of PRAGMA
+ * integrity_check).  The foreign keys of each table are another.
+ *
+ * @param share  with it, only those pieces are done that no other connection
+ *               has taken; NULL: all
  */
-int database_check(struct database *db, struct database_check *out,
-		   struct error *err);
+int database_check(struct database *db, struct check_share *share,
+		   struct database_check *out, struct error *err);
+/** Move what was found by one connection to what was found by another. */
+int database_check_merge(struct database_check *to, struct database_check *from,
+			 struct error *err);
 void database_check_release(struct database_check *c);
 
 #endif /* DATABASE_DATABASE_H */

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "database/sqlite_internal.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -192,8 +193,10 @@ static int prepare_check(struct database *db, const char *text,
 	return rc;
 }
 
-static int check_integrity(struct database *db, struct database_check *out,
-			   struct error *err)
+/* It is compiled in any case: then what is missing is stood in for, and foreign
+ * keys find it. */
+static int check_integrity(struct database *db, int run,
+			   struct database_check *out, struct error *err)
 {
 	struct names doubtful = { NULL, 0, 0 };
 	sqlite3_stmt *st = NULL;
@@ -203,9 +206,9 @@ static int check_integrity(struct database *db, struct database_check *out,
 	 * the damage behind them */
 	rc = prepare_check(db, "PRAGMA main.integrity_check(2000000000)", &st,
 			   err);
-	if (rc == 0)
+	if (rc == 0 && run)
 		rc = find_doubtful(db, &doubtful, err);
-	if (rc == 0)
+	if (rc == 0 && run)
 		rc = add_lines(db, st, &doubtful, out, err);
 	sqlite3_finalize(st);
 	names_release(&doubtful);
@@ -307,12 +310,18 @@ static int has_foreign_keys(sqlite3 *sql, const char *table, struct error *err)
 	return rc;
 }
 
-static int check_foreign_keys(struct database *db, struct database_check *out,
-			      struct error *err)
+/* Piece 0 is integrity_check, the tables follow in order of their names. */
+static int check_pieces(struct database *db, struct check_share *share,
+			struct database_check *out, struct error *err)
 {
+	size_t taken = atomic_fetch_add(&share->next, 1), seen = 0;
 	sqlite3_stmt *st;
 	int rc, has;
 
+	if (check_integrity(db, !taken, out, err) < 0)
+		return -1;
+	if (!taken)
+		taken = atomic_fetch_add(&share->next, 1);
 	if (sql_prepare(db->sql, &st, err,
 			"SELECT name FROM main.sqlite_schema "
 			"WHERE type = 'table' AND rootpage > 0 "
@@ -321,6 +330,9 @@ static int check_foreign_keys(struct database *db, struct database_check *out,
 	while ((rc = sql_step(st, err)) > 0) {
 		const char *name = (const char *)sqlite3_column_text(st, 0);
 
+		if (++seen != taken)
+			continue;
+		taken = atomic_fetch_add(&share->next, 1);
 		has = name ? has_foreign_keys(db->sql, name, err) : 0;
 		if (has < 0 ||
 		    (has > 0 && check_table(db, name, out, err) < 0)) {
@@ -332,18 +344,71 @@ static int check_foreign_keys(struct database *db, struct database_check *out,
 	return rc;
 }
 
-int database_check(struct database *db, struct database_check *out,
-		   struct error *err)
+int database_check(struct database *db, struct check_share *share,
+		   struct database_check *out, struct error *err)
 {
+	struct check_share alone = { 0 };
+
 	memset(out, 0, sizeof(*out));
 	/* Each child's parent and each index entry is looked up: with the
 	 * small cache of a scan that is one read of the file a row. */
 	if (sql_run(db->sql, "PRAGMA main.cache_size = -24576", err) < 0)
 		return -1;
-	if (check_integrity(db, out, err) < 0 ||
-	    check_foreign_keys(db, out, err) < 0) {
+	if (check_pieces(db, share ? share : &alone, out, err) < 0) {
 		database_check_release(out);
 		return -1;
 	}
+	return 0;
+}
+
+/* ---- two results into one ---- */
+
+static int append(void *to, size_t *to_count, void *from, size_t *from_count,
+		  size_t size, struct error *err)
+{
+	char **list = to;
+	char *grown;
+
+	if (!*from_count)
+		return 0;
+	grown = realloc(*list, (*to_count + *from_count) * size);
+	if (!grown)
+		return error_nomem(err);
+	memcpy(grown + *to_count * size, from, *from_count * size);
+	*list = grown;
+	*to_count += *from_count;
+	*from_count = 0;
+	return 0;
+}
+
+static int compare_orphans(const void *a, const void *b)
+{
+	const struct orphan *x = a, *y = b;
+	int order = strcmp(x->table, y->table);
+
+	return order ? order : strcmp(x->parent, y->parent);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int database_check_merge(struct database_check *to, struct database_check *from,
+			 struct error *err)
+{
+	if (append(&to->problems, &to->problem_count, from->problems,
+		   &from->problem_count, sizeof(*to->problems), err) < 0 ||
+	    append(&to->orphans, &to->orphan_count, from->orphans,
+		   &from->orphan_count, sizeof(*to->orphans), err) < 0 ||
+	    append(&to->unchecked, &to->unchecked_count, from->unchecked,
+		   &from->unchecked_count, sizeof(*to->unchecked), err) < 0)
+		return -1;
+	if (to->orphan_count)
+		qsort(to->orphans, to->orphan_count, sizeof(*to->orphans),
+		      compare_orphans);
+	if (to->unchecked_count)
+		qsort(to->unchecked, to->unchecked_count,
+		      sizeof(*to->unchecked), compare_texts);
 	return 0;
 }

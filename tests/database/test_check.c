@@ -10,7 +10,7 @@ static struct database_check check_of(const char *path)
 	struct database *db;
 
 	if (database_open(&db, path, NULL, &err) < 0 ||
-	    database_check(db, &out, &err) < 0)
+	    database_check(db, NULL, &out, &err) < 0)
 		fail_msg("%s", err.message);
 	database_close(db);
 	return out;
@@ -143,6 +143,43 @@ static void indexes_we_cannot_judge_are_not_judged(void **state)
 	database_check_release(&c);
 }
 
+static void connections_share_the_checks(void **state)
+{
+	struct fixture *f = *state;
+	struct check_share share = { 2 }; /* integrity and table a are taken */
+	struct database_check mine, others = { 0 };
+	struct error err = ERROR_INIT;
+	struct database *db;
+
+	make(f->a, "CREATE TABLE p(a PRIMARY KEY);"
+		   "CREATE TABLE a(x REFERENCES p);"
+		   "CREATE TABLE b(x REFERENCES p, y REFERENCES a(x));"
+		   "CREATE TABLE c(x REFERENCES p);"
+		   "INSERT INTO a VALUES(1); INSERT INTO b VALUES(2, NULL);"
+		   "INSERT INTO c VALUES(3)");
+	assert_int_equal(database_open(&db, f->a, NULL, &err), 0);
+	assert_int_equal(database_check(db, &share, &mine, &err), 0);
+	assert_int_equal(mine.orphan_count, 1);
+	assert_string_equal(mine.orphans[0].table, "c");
+	assert_int_equal(mine.unchecked_count, 1);
+	assert_int_equal(database_check(db, &share, &others, &err), 0);
+	assert_int_equal(others.orphan_count, 0);
+	database_check_release(&others);
+	assert_int_equal(database_check(db, NULL, &others, &err), 0);
+	assert_int_equal(others.orphan_count, 2);
+	assert_int_equal(database_check_merge(&mine, &others, &err), 0);
+	assert_int_equal(others.orphan_count, 0);
+	assert_int_equal(mine.orphan_count, 3);
+	assert_string_equal(mine.orphans[0].table, "a");
+	assert_string_equal(mine.orphans[1].table, "c");
+	assert_string_equal(mine.orphans[2].table, "c");
+	assert_int_equal(mine.unchecked_count, 2);
+	assert_string_equal(mine.unchecked[1], "b");
+	database_check_release(&mine);
+	database_check_release(&others);
+	database_close(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +190,7 @@ int main(void)
 		fixture_test(
 			foreign_keys_without_a_key_to_meet_are_not_checked),
 		fixture_test(indexes_we_cannot_judge_are_not_judged),
+		fixture_test(connections_share_the_checks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ static int go_all_the_way(struct fixture *f, int bare, struct error *err)
 	    database_catalog(r.db, &r.catalog, err) < 0 ||
 	    build(&r, f->b, 1, bare, NULL, err) < 0 ||
 	    database_open(&built, f->b, NULL, err) < 0 ||
-	    database_check(built, &check, err) < 0)
+	    database_check(built, NULL, &check, err) < 0)
 		goto done;
 	database_check_release(&check);
 	rc = 0;
