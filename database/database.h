@@ -69,11 +69,70 @@ int database_scan(struct database *db, const struct table *t, struct scan **out,
  * the lines.
  *
  * @return 1 with a row, 0 at the end, -1 with an error that names table and
- *         the rowid where the scan stopped
+ *         the rowid where the scan stopped; 2 see scan_part()
  */
 int scan_next(struct scan *s, int64_t *rowid, struct value *values,
 	      struct error *err);
 void scan_free(struct scan *s);
+
+/* ---- a table in parts ----
+ *
+ * A rowid table's rows lie in leaves, pages in the order of the rowids.  They
+ * can be scanned in runs by several threads, which is also faster than
+ * database_scan().
+ */
+
+struct parts;
+
+/**
+ * Find the leaves of a table, in memory that is a small fraction of them.
+ *
+ * @param out  to be freed with parts_free(), before the database is closed
+ * @return 0; 1: this table can't be read in parts, use database_scan(); -1
+ */
+int database_parts(struct database *db, const struct table *t,
+		   struct parts **out, struct error *err);
+
+/** Number of leaves: at least 1, also of a table without rows. */
+size_t parts_count(const struct parts *p);
+
+/** NULL is allowed. */
+void parts_free(struct parts *p);
+
+/**
+ * A scan for one thread; any number over one `p` at once, while another thread
+ * uses the database.  It gives nothing before scan_part().
+ *
+ * @return 0, or -1: memory ran out
+ */
+int parts_scan(struct parts *p, struct scan **out, struct error *err);
+
+/**
+ * Go to leaf `first`; rows come up to the end of leaf `end` - 1.  Then
+ * scan_next() gives them as database_scan()'s does, rowids ascending over all
+ * leaves; or it returns 2, with no error recorded: a page is not as it should
+ * be.  Then all that was read of this table is to be dropped, and
+ * database_scan() gives the rows or says what is wrong.
+ *
+ * @return 0, or -1 for a scan that is not of parts_scan()
+ */
+int scan_part(struct scan *s, size_t first, size_t end);
+
+#define PARTS_KEY_SIZE         192
+#define PARTS_FINGERPRINT_SIZE 16
+
+/**
+ * Fingerprint leaf `leaf` with all that overflows from it: while it is the
+ * same, so are the rows.  The same rows may lie otherwise, and then it differs.
+ * For one thread at a time; cheap in ascending order.
+ *
+ * @param key  PARTS_KEY_SIZE random bytes that nobody knows who could choose
+ *             the rows: XXH3 resists no one who does
+ * @param out  receives PARTS_FINGERPRINT_SIZE bytes
+ * @return 0; 1: a page is not as it should be; -1: memory ran out
+ */
+int parts_fingerprint(struct parts *p, const unsigned char *key, size_t leaf,
+		      unsigned char *out, struct error *err);
 
 /* ---- building ---- */
 

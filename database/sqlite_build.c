@@ -364,6 +364,9 @@ static int adopt_row(struct database *db, sqlite3_stmt *st,
 	int64_t rowid = sqlite3_column_int64(st, 4);
 	int same;
 
+	if ((!type || !name || !table) &&
+	    sqlite3_errcode(db->sql) == SQLITE_NOMEM)
+		return error_nomem(err);
 	if (!type || !name || !table ||
 	    strcmp(type, e->type == ENTRY_TABLE ? "table" : "index") != 0 ||
 	    sqlite3_stricmp(name, e->name) != 0 ||

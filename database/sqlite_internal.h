@@ -13,6 +13,17 @@
 #include "snapshot/catalog.h"
 
 struct build;
+struct pages;
+
+#define INDEX_HEADER 48 /* bytes of a WAL index's header */
+
+/* Which state the read transaction sees, as far as pages go. */
+struct view {
+	enum { JOURNAL_UNKNOWN, JOURNAL_ROLLBACK, JOURNAL_WAL } journal;
+	unsigned char index[INDEX_HEADER]; /* JOURNAL_WAL: its index, as it
+					      stood when it began */
+	uint32_t backfill; /* frames that are in the database file too */
+};
 
 /** Names that are equal but for ASCII case count once. */
 struct names {
@@ -44,6 +55,10 @@ struct database {
 	struct buffer told;    /* text of database_stand_ins() */
 
 	struct build *build; /* a database being built, or NULL */
+
+	struct view view;
+	struct pages *pages; /* NULL also when they can't be read */
+	int pages_tried;
 };
 
 /* ---- sqlite_open.c: connections and statements ---- */
@@ -97,6 +112,17 @@ int sql_mark_text16(struct buffer *out, const struct database *db,
  *  only while a read transaction is open. */
 int sql_file_size(sqlite3 *sql, uint64_t *size, uint64_t *pages,
 		  uint64_t *page_size);
+
+/* ---- sqlite_pages.c ---- */
+
+/** Note which state is the newest, before a read transaction. */
+void pages_before(struct database *db);
+
+/** Is it the one that the transaction sees? @return 0; 1: others wrote
+ *  meanwhile: it is not known; begin again */
+int pages_after(struct database *db);
+
+void pages_free(struct pages *p);
 
 /* ---- stand_ins.c ---- */
 

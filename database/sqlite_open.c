@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 
 #define BUSY_TIMEOUT_MS 30000
+#define BEGIN_TRIES     5
 
 struct database *database_new(const char *name)
 {
@@ -45,6 +46,7 @@ void database_close(struct database *db)
 	if (!db)
 		return;
 	build_free(db->build);
+	pages_free(db->pages);
 	/* statements are the callers': a scan that outlives its database is
 	 * a zombie until it is freed, not a crash */
 	sqlite3_close_v2(db->sql);
@@ -535,15 +537,30 @@ static int is_settled(struct database *db)
 	return settled;
 }
 
+/* Begin, and learn which state was fixed; while others write without a pause
+ * that may fail, and then pages can't be read but by SQL. */
+static int begin(struct database *db, struct error *err)
+{
+	int tries;
+
+	for (tries = 1;; tries++) {
+		pages_before(db);
+		if (sql_run(db->sql, "BEGIN", err) < 0)
+			return -1;
+		/* BEGIN alone takes no lock and so fixes no state */
+		if (first_read(db) < 0)
+			return first_read_failed(db, err);
+		if (pages_after(db) == 0 || tries == BEGIN_TRIES)
+			return 0;
+		if (sql_run(db->sql, "ROLLBACK", err) < 0)
+			return -1;
+	}
+}
+
 int database_begin(struct database *db, struct error *err)
 {
-	int rc = 0;
+	int rc = begin(db, err);
 
-	if (sql_run(db->sql, "BEGIN", err) < 0)
-		return -1;
-	/* BEGIN alone takes no lock and so fixes no state */
-	if (first_read(db) < 0)
-		rc = first_read_failed(db, err);
 	if (rc == 0 && is_settled(db))
 		rc = check_truncated(db, err);
 	if (rc == 0)

@@ -4,14 +4,18 @@
  * Never from an index: an index may be corrupt, or cover the table and serve
  * it in an order of its own.  A table with so many columns that the rowid does
  * not fit into one result is read by several statements that step together.
+ *
+ * The scans of parts (sqlite_parts.c) go through the same functions.
  */
 #include "base/error.h"
 #include "database/sqlite_internal.h"
+#include "database/sqlite_pages.h"
 #include "snapshot/text.h"
 
 #include <stdlib.h>
 
 struct scan {
+	struct part_scan *part; /* then nothing else is set */
 	struct database *db;
 	const struct table *table;
 	sqlite3_stmt **statements;
@@ -35,7 +39,25 @@ void scan_free(struct scan *s)
 		sqlite3_finalize(s->statements[i]);
 	free(s->statements);
 	buffer_release(&s->text);
+	part_free(s->part);
 	free(s);
+}
+
+struct scan *scan_of_part(struct part_scan *part)
+{
+	struct scan *s = calloc(1, sizeof(*s));
+
+	if (s)
+		s->part = part;
+	return s;
+}
+
+int scan_part(struct scan *s, size_t first, size_t end)
+{
+	if (!s->part)
+		return -1;
+	part_range(s->part, first, end);
+	return 0;
 }
 
 /* Columns by explicit names, the next `limit` of those that are stored. */
@@ -189,21 +211,6 @@ static int step(struct scan *s, struct error *err)
 	return rows ? 1 : 0;
 }
 
-/* TEXT of a UTF-16 database. `data` stays NULL where the text was appended to
- * the buffer, whose bytes may still move. */
-static void read_text16(struct scan *s, struct value *v)
-{
-	size_t before = s->text.size;
-
-	if (text_from_utf16(&s->text, v->data, v->size,
-			    s->db->encoding == ENCODING_UTF16BE)) {
-		v->class = VALUE_TEXT16;
-		return;
-	}
-	v->data = NULL;
-	v->size = s->text.size - before;
-}
-
 static void read_value(struct scan *s, sqlite3_stmt *st, int column,
 		       struct value *v)
 {
@@ -221,8 +228,6 @@ static void read_value(struct scan *s, sqlite3_stmt *st, int column,
 	case SQLITE_TEXT:
 		v->class = VALUE_TEXT;
 		sql_bytes(s->db, st, column, &v->data, &v->size);
-		if (s->db->encoding != ENCODING_UTF8)
-			read_text16(s, v);
 		break;
 	case SQLITE_BLOB:
 		v->class = VALUE_BLOB;
@@ -236,17 +241,39 @@ static void read_value(struct scan *s, sqlite3_stmt *st, int column,
 	}
 }
 
-/* Now the buffer stands still. */
-static void place_texts(struct scan *s, struct value *values)
+/* `data` stays NULL where the text was appended to the buffer, whose bytes may
+ * still move. */
+static void read_text16(struct buffer *out, struct value *v, int big_endian)
+{
+	size_t before = out->size;
+
+	if (text_from_utf16(out, v->data, v->size, big_endian)) {
+		v->class = VALUE_TEXT16;
+		return;
+	}
+	v->data = NULL;
+	v->size = out->size - before;
+}
+
+int texts_from_utf16(struct buffer *out, struct value *values, size_t count,
+		     int big_endian)
 {
 	size_t i, at = 0;
 
-	for (i = 0; i < s->value_count; i++) {
+	buffer_clear(out);
+	for (i = 0; i < count; i++)
+		if (values[i].class == VALUE_TEXT)
+			read_text16(out, &values[i], big_endian);
+	if (buffer_failed(out))
+		return -1;
+	/* now the buffer stands still */
+	for (i = 0; i < count; i++) {
 		if (values[i].class != VALUE_TEXT)
 			continue;
-		values[i].data = s->text.data ? s->text.data + at : "";
+		values[i].data = out->data ? out->data + at : "";
 		at += values[i].size;
 	}
+	return 0;
 }
 
 static void read_values(struct scan *s, struct value *values)
@@ -267,16 +294,18 @@ int scan_next(struct scan *s, int64_t *rowid, struct value *values,
 	      struct error *err)
 {
 	int64_t id = 0;
-	int rc = step(s, err);
+	int rc;
 
+	if (s->part)
+		return part_next(s->part, rowid, values, err);
+	rc = step(s, err);
 	if (rc <= 0)
 		return rc;
-	buffer_clear(&s->text);
 	read_values(s, values);
-	if (buffer_failed(&s->text))
+	if (s->db->encoding != ENCODING_UTF8 &&
+	    texts_from_utf16(&s->text, values, s->value_count,
+			     s->db->encoding == ENCODING_UTF16BE) < 0)
 		return error_nomem(err);
-	if (s->db->encoding != ENCODING_UTF8)
-		place_texts(s, values);
 	if (s->has_rowid)
 		id = sqlite3_column_int64(s->statements[0], 0);
 	else if (s->rowid_value >= 0)

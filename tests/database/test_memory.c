@@ -36,6 +36,19 @@ static int setup(void **state)
 	return 0;
 }
 
+static int find_parts(struct reader *r, struct error *err)
+{
+	struct parts *p;
+	size_t i;
+
+	for (i = 0; i < r->catalog->table_count; i++) {
+		if (database_parts(r->db, &r->catalog->tables[i], &p, err) < 0)
+			return -1;
+		parts_free(p);
+	}
+	return 0;
+}
+
 /* Read, build, check. @return 0 or -1 */
 static int go_all_the_way(struct fixture *f, int bare, struct error *err)
 {
@@ -47,6 +60,7 @@ static int go_all_the_way(struct fixture *f, int bare, struct error *err)
 	if (database_open(&r.db, f->a, NULL, err) < 0 ||
 	    database_begin(r.db, err) < 0 ||
 	    database_catalog(r.db, &r.catalog, err) < 0 ||
+	    find_parts(&r, err) < 0 ||
 	    build(&r, f->b, 1, bare, NULL, err) < 0 ||
 	    database_open(&built, f->b, NULL, err) < 0 ||
 	    database_check(built, NULL, &check, err) < 0)

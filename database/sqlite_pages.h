@@ -1,0 +1,177 @@
+/*
+ * sqlite_pages.h - reading the pages of a database file ourselves
+ *
+ * sqlite_pages.c: pages as the open read transaction sees them, from any
+ * thread.  sqlite_leaves.c: the leaves of a rowid table.  sqlite_record.c: what
+ * lies in a leaf.  sqlite_parts.c: all of it as scans.
+ *
+ * The format: https://sqlite.org/fileformat2.html, of the WAL and its index
+ * also https://sqlite.org/walformat.html.  What is not just as it says there
+ * is "odd": the functions return 1, record nothing, and the table is read
+ * through SQL, which knows what to make of it and what to say.
+ */
+#ifndef DATABASE_SQLITE_PAGES_H
+#define DATABASE_SQLITE_PAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "database/sqlite_internal.h"
+#include "snapshot/value.h"
+
+static inline uint32_t get16(const unsigned char *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+static inline uint32_t get32(const unsigned char *p)
+{
+	return get16(p) << 16 | get16(p + 2);
+}
+
+/* ---- sqlite_pages.c ---- */
+
+struct sqlite3_file;
+
+struct pages {
+	struct sqlite3_file *file, *wal; /* SQLite's own */
+	uint32_t size;                   /* bytes of a page */
+	uint32_t usable; /* of them, without the reserved ones at the end */
+	uint32_t count;
+	uint64_t *frames; /* page << 32 | frame, ascending: pages of the WAL */
+	size_t frame_count;
+	struct root {
+		char *table;
+		uint32_t page; /* 0: more than one of that name */
+	} * roots;             /* by name */
+	size_t root_count;
+	size_t value_limit; /* SQLITE_LIMIT_LENGTH */
+};
+
+/** How pages can be read in this transaction; opened at the first call.
+ *  Borrowed. @return NULL: they can't, or memory ran out */
+struct pages *database_pages(struct database *db);
+
+/** Read one page; many threads at once. @return 0 or 1 */
+int pages_read(const struct pages *p, uint32_t page, unsigned char *out);
+
+/** Root page of a table; @return 0 when there is no one such page. */
+uint32_t pages_root(const struct pages *p, const char *table);
+
+/* ---- sqlite_leaves.c ---- */
+
+/* An interior page whose children are leaves.  Only these are kept, some
+ * hundred times fewer than leaves. */
+struct twig {
+	int64_t upto;   /* greatest rowid below it */
+	uint64_t first; /* number of its first leaf */
+	uint32_t page;
+};
+
+struct leaves {
+	const struct pages *pages;
+	uint32_t root;
+	struct twig *twigs; /* none: the root is the only leaf */
+	size_t twig_count, twig_capacity;
+	size_t leaf_count;
+};
+
+struct leaf {
+	uint32_t page;
+	int64_t from, upto; /* rowids that may be in it */
+};
+
+/* A way to leaves for one thread. */
+struct leaf_cursor {
+	const struct leaves *leaves;
+	unsigned char *page; /* of twig `twig`, or NULL before the first */
+	size_t twig;
+	unsigned cells;
+};
+
+/** Find the leaves below `root`; release it in any case.
+ *  @return 0; 1; -1: memory ran out */
+int leaves_find(struct leaves *t, const struct pages *p, uint32_t root);
+void leaves_release(struct leaves *t);
+
+/** Where leaf `leaf` lies; cheap in ascending order.
+ *  @return 0; 1; -1: memory ran out */
+int leaf_find(struct leaf_cursor *c, size_t leaf, struct leaf *out);
+void leaf_cursor_release(struct leaf_cursor *c);
+
+/** Read a leaf and check its header. @return 0 or 1 */
+int leaf_read(const struct leaves *t, uint32_t page, unsigned char *out,
+	      unsigned *cells);
+
+/* ---- sqlite_record.c ---- */
+
+struct cell {
+	int64_t rowid;
+	uint64_t size;              /* of the payload */
+	const unsigned char *local; /* its beginning, in the leaf */
+	size_t local_size;
+	uint32_t overflow; /* page of the rest, when that is not all */
+};
+
+/** Look at cell `i` of `cells` of a leaf. @return 0 or 1 */
+int cell_read(const struct pages *p, const unsigned char *leaf, unsigned cells,
+	      unsigned i, struct cell *out);
+
+/** Put a payload that overflows together in `out`; `page` has room for one.
+ *  @return 0; 1; -1: memory ran out */
+int cell_payload(const struct pages *p, const struct cell *c,
+		 unsigned char *page, struct buffer *out);
+
+/* One column as it lies in a record. */
+struct field {
+	int value; /* which of the scan's values it is; -1: none */
+	int real;  /* REAL affinity: an integer in it means a real */
+
+	/* where a record ends before it: the column was added later */
+	int strange;          /* not known what it is: odd */
+	struct value missing; /* what it is */
+	char *text;           /* owned by the field: bytes of `missing` */
+};
+
+struct record_plan {
+	struct field *fields;
+	size_t field_count;
+	size_t value_count;
+	int rowid_value; /* the value that is the rowid, or -1 */
+};
+
+/** How records of `t` are to be read. @return 0; 1; -1 with an error */
+int record_plan(struct database *db, const struct table *t,
+		struct record_plan *out, struct error *err);
+void record_plan_release(struct record_plan *plan);
+
+/** Values that point into the record; texts as they are stored.
+ *  @return 0 or 1 */
+int record_read(const struct record_plan *plan, const unsigned char *record,
+		size_t size, int64_t rowid, struct value *values);
+
+/** A varint before `end`. @return what stands behind it, or NULL */
+const unsigned char *varint_read(const unsigned char *at,
+				 const unsigned char *end, uint64_t *out);
+
+/* ---- sqlite_parts.c and sqlite_scan.c ---- */
+
+struct part_scan;
+
+/** As scan_next(), but -1 only for want of memory. */
+int part_next(struct part_scan *s, int64_t *rowid, struct value *values,
+	      struct error *err);
+void part_range(struct part_scan *s, size_t first, size_t end);
+void part_free(struct part_scan *s);
+
+/** Make it a scan that owns `part`; NULL when memory ran out. */
+struct scan *scan_of_part(struct part_scan *part);
+
+/** Turn all TEXT values from UTF-16 into UTF-8, in `out`; what has no UTF-8
+ *  becomes TEXT16 and stays where it is. @return 0, or -1: out of memory */
+int texts_from_utf16(struct buffer *out, struct value *values, size_t count,
+		     int big_endian);
+
+#endif /* DATABASE_SQLITE_PAGES_H */

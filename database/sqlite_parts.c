@@ -1,0 +1,248 @@
+/*
+ * sqlite_parts.c - a rowid table in parts, which several threads can scan
+ */
+#include "base/error.h"
+#include "database/sqlite_pages.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#define PAYLOAD_KEPT ((size_t)4 << 20)
+
+struct parts {
+	const struct pages *pages;
+	struct leaves leaves;
+	struct record_plan plan;
+	enum encoding encoding;
+
+	/* for fingerprints */
+	struct leaf_cursor cursor;
+	unsigned char *page, *more; /* a leaf, an overflow page */
+	XXH3_state_t *hash;
+};
+
+struct part_scan {
+	const struct parts *parts;
+	struct leaf_cursor cursor;
+	struct leaf leaf;           /* the one in `page` */
+	size_t next, end;           /* leaves still to come */
+	unsigned cell, cells;       /* of the one in `page` */
+	unsigned char *page, *more; /* a leaf, an overflow page */
+	struct buffer payload;      /* of a row that overflows */
+	struct buffer texts;
+};
+
+void parts_free(struct parts *p)
+{
+	if (!p)
+		return;
+	leaf_cursor_release(&p->cursor);
+	leaves_release(&p->leaves);
+	record_plan_release(&p->plan);
+	XXH3_freeState(p->hash);
+	free(p->page);
+	free(p->more);
+	free(p);
+}
+
+size_t parts_count(const struct parts *p)
+{
+	return p->leaves.leaf_count;
+}
+
+int database_parts(struct database *db, const struct table *t,
+		   struct parts **out, struct error *err)
+{
+	const struct pages *pages = NULL;
+	struct parts *p = NULL;
+	uint32_t root = 0;
+	int rc = 1;
+
+	*out = NULL;
+	if (t->order == ORDER_ROWID)
+		pages = database_pages(db);
+	if (pages)
+		root = pages_root(pages, t->name);
+	if (!root)
+		return 1;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return error_nomem(err);
+	p->pages = pages;
+	p->encoding = db->encoding;
+	p->cursor.leaves = &p->leaves;
+	rc = record_plan(db, t, &p->plan, err);
+	if (rc == 0 && (rc = leaves_find(&p->leaves, pages, root)) < 0)
+		error_nomem(err);
+	if (rc == 0)
+		*out = p;
+	else
+		parts_free(p);
+	return rc;
+}
+
+/* ---- scans ---- */
+
+void part_free(struct part_scan *s)
+{
+	if (!s)
+		return;
+	leaf_cursor_release(&s->cursor);
+	buffer_release(&s->payload);
+	buffer_release(&s->texts);
+	free(s->page);
+	free(s->more);
+	free(s);
+}
+
+int parts_scan(struct parts *p, struct scan **out, struct error *err)
+{
+	struct part_scan *s = calloc(1, sizeof(*s));
+
+	*out = NULL;
+	if (!s)
+		return error_nomem(err);
+	s->parts = p;
+	s->cursor.leaves = &p->leaves;
+	s->page = malloc(p->pages->size);
+	s->more = malloc(p->pages->size);
+	if (s->page && s->more)
+		*out = scan_of_part(s);
+	if (*out)
+		return 0;
+	part_free(s);
+	return error_nomem(err);
+}
+
+void part_range(struct part_scan *s, size_t first, size_t end)
+{
+	size_t count = s->parts->leaves.leaf_count;
+
+	s->end = end < count ? end : count;
+	s->next = first < s->end ? first : s->end;
+	s->cell = s->cells = 0;
+}
+
+static int next_leaf(struct part_scan *s)
+{
+	int rc = leaf_find(&s->cursor, s->next, &s->leaf);
+
+	s->cell = s->cells = 0;
+	if (rc)
+		return rc;
+	s->next++;
+	return leaf_read(&s->parts->leaves, s->leaf.page, s->page, &s->cells);
+}
+
+/* The next row's cell; rowids ascend and stay within their leaf's bounds, and
+ * so do all parts together. @return 0; 1; -1 */
+static int next_cell(struct part_scan *s, struct cell *c)
+{
+	if (cell_read(s->parts->pages, s->page, s->cells, s->cell, c) ||
+	    c->rowid < s->leaf.from || c->rowid > s->leaf.upto)
+		return 1;
+	s->cell++;
+	if (c->rowid < INT64_MAX)
+		s->leaf.from = c->rowid + 1;
+	else if (s->cell < s->cells)
+		return 1;
+	if (s->payload.capacity > PAYLOAD_KEPT)
+		buffer_release(&s->payload);
+	if (!c->overflow && c->local_size == c->size)
+		return 0;
+	return cell_payload(s->parts->pages, c, s->more, &s->payload);
+}
+
+static int next_row(struct part_scan *s, int64_t *rowid, struct value *values)
+{
+	const struct parts *p = s->parts;
+	const unsigned char *record;
+	struct cell c;
+	int rc;
+
+	while (s->cell == s->cells) {
+		if (s->next == s->end)
+			return 0;
+		rc = next_leaf(s);
+		if (rc)
+			return rc < 0 ? -1 : 2;
+	}
+	rc = next_cell(s, &c);
+	if (rc)
+		return rc < 0 ? -1 : 2;
+	record = c.local_size == c.size ? c.local
+					: (unsigned char *)s->payload.data;
+	if (record_read(&p->plan, record, (size_t)c.size, c.rowid, values))
+		return 2;
+	*rowid = c.rowid;
+	if (p->encoding != ENCODING_UTF8 &&
+	    texts_from_utf16(&s->texts, values, p->plan.value_count,
+			     p->encoding == ENCODING_UTF16BE) < 0)
+		return -1;
+	return 1;
+}
+
+int part_next(struct part_scan *s, int64_t *rowid, struct value *values,
+	      struct error *err)
+{
+	int rc = next_row(s, rowid, values);
+
+	return rc < 0 ? error_nomem(err) : rc;
+}
+
+/* ---- fingerprints ---- */
+
+static int prepare_hash(struct parts *p, struct error *err)
+{
+	if (!p->hash)
+		p->hash = XXH3_createState();
+	if (!p->page)
+		p->page = malloc(p->pages->size);
+	if (!p->more)
+		p->more = malloc(p->pages->size);
+	return p->hash && p->page && p->more ? 0 : error_nomem(err);
+}
+
+/* Add what of a payload is not in its leaf. */
+static int add_overflow(struct parts *p, const struct cell *c)
+{
+	size_t left = (size_t)c->size - c->local_size, some;
+	uint32_t next = c->overflow;
+
+	for (; left; left -= some) {
+		if (pages_read(p->pages, next, p->more))
+			return 1;
+		some = left < p->pages->usable - 4 ? left
+						   : p->pages->usable - 4;
+		XXH3_128bits_update(p->hash, p->more + 4, some);
+		next = get32(p->more);
+	}
+	return 0;
+}
+
+int parts_fingerprint(struct parts *p, const unsigned char *key, size_t leaf,
+		      unsigned char *out, struct error *err)
+{
+	XXH128_canonical_t canonical;
+	struct leaf where;
+	unsigned i, cells;
+	struct cell c;
+	int rc;
+
+	if (prepare_hash(p, err) < 0)
+		return -1;
+	rc = leaf_find(&p->cursor, leaf, &where);
+	if (rc)
+		return rc < 0 ? error_nomem(err) : 1;
+	if (leaf_read(&p->leaves, where.page, p->page, &cells))
+		return 1;
+	XXH3_128bits_reset_withSecret(p->hash, key, PARTS_KEY_SIZE);
+	XXH3_128bits_update(p->hash, p->page, p->pages->usable);
+	for (i = 0; i < cells; i++)
+		if (cell_read(p->pages, p->page, cells, i, &c) ||
+		    (c.local_size < c.size && add_overflow(p, &c)))
+			return 1;
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(p->hash));
+	memcpy(out, canonical.digest, PARTS_FINGERPRINT_SIZE);
+	return 0;
+}

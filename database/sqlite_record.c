@@ -1,0 +1,362 @@
+/*
+ * sqlite_record.c - what lies in a leaf: cells, payloads, records
+ *
+ * Sizes are checked against what is there before they are used.  Checks are as
+ * strict as SQLite's or stricter: where it would stop, so must we.
+ */
+#include "base/error.h"
+#include "database/sqlite_pages.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define LEAF_HEADER 8
+#define CELL_MIN    4
+
+const unsigned char *varint_read(const unsigned char *at,
+				 const unsigned char *end, uint64_t *out)
+{
+	uint64_t value = 0;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		if (at == end)
+			return NULL;
+		value = value << 7 | (*at & 0x7f);
+		if (!(*at++ & 0x80)) {
+			*out = value;
+			return at;
+		}
+	}
+	/* the ninth byte has eight bits */
+	if (at == end)
+		return NULL;
+	*out = value << 8 | *at;
+	return at + 1;
+}
+
+/* Most varints are one byte. */
+static inline const unsigned char *
+get_varint(const unsigned char *at, const unsigned char *end, uint64_t *out)
+{
+	if (at < end && *at < 0x80) {
+		*out = *at;
+		return at + 1;
+	}
+	return varint_read(at, end, out);
+}
+
+/* How much of a payload lies in the leaf, by "B-tree Cell Format". */
+static size_t local_size(uint32_t usable, uint64_t size)
+{
+	uint64_t most = usable - 35;
+	uint64_t least = (usable - 12) * 32 / 255 - 23, some;
+
+	if (size <= most)
+		return (size_t)size;
+	some = least + (size - least) % (usable - 4);
+	return (size_t)(some <= most ? some : least);
+}
+
+int cell_read(const struct pages *p, const unsigned char *leaf, unsigned cells,
+	      unsigned i, struct cell *out)
+{
+	const unsigned char *end = leaf + p->usable, *at;
+	uint32_t offset = get16(leaf + LEAF_HEADER + 2 * i);
+	uint64_t rowid;
+
+	if (offset < LEAF_HEADER + 2 * cells || offset + CELL_MIN > p->usable)
+		return 1;
+	at = get_varint(leaf + offset, end, &out->size);
+	if (at)
+		at = get_varint(at, end, &rowid);
+	if (!at)
+		return 1;
+	out->rowid = (int64_t)rowid;
+	out->local = at;
+	out->local_size = local_size(p->usable, out->size);
+	if (out->local_size > (size_t)(end - at))
+		return 1;
+	out->overflow = 0;
+	if (out->local_size == out->size)
+		return 0;
+	if ((size_t)(end - at) - out->local_size < 4 ||
+	    out->size > p->value_limit ||
+	    out->size / (p->usable - 4) >= p->count)
+		return 1;
+	out->overflow = get32(at + out->local_size);
+	return 0;
+}
+
+int cell_payload(const struct pages *p, const struct cell *c,
+		 unsigned char *page, struct buffer *out)
+{
+	size_t left = (size_t)c->size - c->local_size, some;
+	uint32_t next = c->overflow;
+
+	buffer_clear(out);
+	if (buffer_reserve(out, (size_t)c->size))
+		return -1;
+	buffer_add(out, c->local, c->local_size);
+	for (; left; left -= some) {
+		if (pages_read(p, next, page))
+			return 1;
+		some = left < p->usable - 4 ? left : p->usable - 4;
+		buffer_add(out, page + 4, some);
+		next = get32(page);
+	}
+	return 0;
+}
+
+/* ---- records ---- */
+
+static inline int64_t get_integer(const unsigned char *p, unsigned size)
+{
+	uint64_t v = p[0] & 0x80 ? UINT64_MAX : 0;
+	unsigned i;
+
+	for (i = 0; i < size; i++)
+		v = v << 8 | p[i];
+	return (int64_t)v;
+}
+
+static void set_real(struct value *v, const unsigned char *p)
+{
+	int64_t bits = get_integer(p, 8);
+
+	v->class = VALUE_REAL;
+	memcpy(&v->real, &bits, sizeof(v->real));
+	if (isnan(v->real)) { /* as SQLite reads it */
+		v->class = VALUE_NULL;
+		v->integer = 0;
+	}
+}
+
+/* A value of serial type below 12. @return its size, or -1 */
+static int set_number(struct value *v, unsigned type, const unsigned char *p,
+		      size_t left)
+{
+	static const signed char sizes[12] = { 0, 1, 2, 3, 4,  6,
+					       8, 8, 0, 0, -1, -1 };
+	int size = sizes[type];
+
+	if (size < 0 || (size_t)size > left)
+		return -1;
+	v->class = VALUE_INTEGER;
+	v->data = NULL;
+	v->size = 0;
+	switch (type) {
+	case 0:
+		v->class = VALUE_NULL;
+		v->integer = 0;
+		break;
+	case 1:
+		v->integer = (signed char)p[0];
+		break;
+	case 2:
+		v->integer = get_integer(p, 2);
+		break;
+	case 3:
+		v->integer = get_integer(p, 3);
+		break;
+	case 4:
+		v->integer = get_integer(p, 4);
+		break;
+	case 5:
+		v->integer = get_integer(p, 6);
+		break;
+	case 6:
+		v->integer = get_integer(p, 8);
+		break;
+	case 7:
+		set_real(v, p);
+		break;
+	default:
+		v->integer = type - 8;
+	}
+	return size;
+}
+
+static int set_missing(const struct field *f, const struct field *end,
+		       struct value *values)
+{
+	for (; f < end; f++) {
+		if (f->value < 0)
+			continue;
+		if (f->strange)
+			return 1;
+		values[f->value] = f->missing;
+	}
+	return 0;
+}
+
+int record_read(const struct record_plan *plan, const unsigned char *record,
+		size_t size, int64_t rowid, struct value *values)
+{
+	const struct field *f = plan->fields, *fields = f + plan->field_count;
+	const unsigned char *end = record + size, *types, *at;
+	struct value unused, *v;
+	uint64_t header, type;
+	int bytes;
+
+	types = get_varint(record, end, &header);
+	if (!types || header > size || record + header < types)
+		return 1;
+	at = record + header;
+	for (; f < fields && types < record + header; f++) {
+		types = get_varint(types, record + header, &type);
+		if (!types)
+			return 1;
+		v = f->value < 0 ? &unused : &values[f->value];
+		if (type >= 12) {
+			if ((type - 12) / 2 > (uint64_t)(end - at))
+				return 1;
+			v->class = type & 1 ? VALUE_TEXT : VALUE_BLOB;
+			v->data = (const char *)at;
+			v->size = (size_t)((type - 12) / 2);
+			at += v->size;
+			continue;
+		}
+		bytes = set_number(v, (unsigned)type, at, (size_t)(end - at));
+		if (bytes < 0)
+			return 1;
+		at += bytes;
+		if (f->real && v->class == VALUE_INTEGER) {
+			v->class = VALUE_REAL;
+			v->real = (double)v->integer;
+		}
+	}
+	/* a record that is read to its end must end there */
+	if (types == record + header && at != end)
+		return 1;
+	if (f < fields && set_missing(f, fields, values))
+		return 1;
+	if (plan->rowid_value >= 0) {
+		v = &values[plan->rowid_value];
+		v->class = VALUE_INTEGER;
+		v->integer = rowid;
+		v->data = NULL;
+		v->size = 0;
+	}
+	return 0;
+}
+
+/* ---- how a table's records are to be read ---- */
+
+/* At most nine digits: what SQLite takes for an integer at once. */
+static int integer_default(struct field *f, const char *text)
+{
+	int negative = *text == '-';
+	size_t i, size;
+
+	text += negative;
+	size = strlen(text);
+	if (!size || size > 9)
+		return 1;
+	f->missing.class = VALUE_INTEGER;
+	f->missing.integer = 0;
+	for (i = 0; i < size; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return 1;
+		f->missing.integer = 10 * f->missing.integer + text[i] - '0';
+	}
+	if (negative)
+		f->missing.integer = -f->missing.integer;
+	return 0;
+}
+
+/* 'text', where '' is a '. */
+static int text_default(struct field *f, const char *text)
+{
+	size_t size = strlen(text), i;
+
+	if (size < 2 || text[0] != '\'' || text[size - 1] != '\'')
+		return 1;
+	f->text = malloc(size);
+	if (!f->text)
+		return 1;
+	f->missing.class = VALUE_TEXT;
+	f->missing.data = f->text;
+	for (i = 1; i < size - 1; i++) {
+		if (text[i] == '\'' && text[++i] != '\'')
+			return 1;
+		f->text[f->missing.size++] = text[i];
+	}
+	return i != size - 1;
+}
+
+/* What a column is in rows that are older than it.  Only literals that its
+ * affinity does not change: SQL knows all the others. */
+static int read_default(struct field *f, enum affinity affinity,
+			enum encoding encoding, const char *text)
+{
+	f->missing.class = VALUE_NULL;
+	if (!text || !sqlite3_stricmp(text, "NULL"))
+		return 0;
+	if (*text == '\'')
+		return encoding != ENCODING_UTF8 ||
+		       (affinity != AFFINITY_TEXT &&
+			affinity != AFFINITY_NONE) ||
+		       text_default(f, text);
+	if (affinity == AFFINITY_TEXT || integer_default(f, text))
+		return 1;
+	if (f->real) {
+		f->missing.class = VALUE_REAL;
+		f->missing.real = (double)f->missing.integer;
+	}
+	return 0;
+}
+
+/* Add what PRAGMA table_xinfo tells of a column; virtual ones are not in the
+ * record. */
+static void add_field(struct record_plan *plan, const struct table *t,
+		      size_t column, enum encoding encoding, sqlite3_stmt *st)
+{
+	const char *type = (const char *)sqlite3_column_text(st, 2);
+	enum affinity affinity = affinity_of(type ? type : "", 0);
+	struct field *f = &plan->fields[plan->field_count];
+	int generated = t->columns[column].generated;
+
+	if (generated == 1)
+		return;
+	plan->field_count++;
+	f->value = generated ? -1 : (int)plan->value_count++;
+	f->real = affinity == AFFINITY_REAL;
+	f->strange = read_default(f, affinity, encoding,
+				  (const char *)sqlite3_column_text(st, 4));
+	if (t->rowid_column == (int)column) {
+		plan->rowid_value = f->value;
+		f->value = -1;
+	}
+}
+
+int record_plan(struct database *db, const struct table *t,
+		struct record_plan *out, struct error *err)
+{
+	sqlite3_stmt *st;
+	size_t column = 0;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	out->rowid_value = -1;
+	out->fields = calloc(t->column_count + 1, sizeof(*out->fields));
+	if (!out->fields)
+		return error_nomem(err);
+	if (sql_prepare(db->sql, &st, err, "PRAGMA main.table_xinfo(\"%w\")",
+			t->name) < 0)
+		return -1;
+	while ((rc = sql_step(st, err)) > 0 && column < t->column_count)
+		add_field(out, t, column++, db->encoding, st);
+	sqlite3_finalize(st);
+	return rc < 0 ? -1 : rc > 0 || column != t->column_count;
+}
+
+void record_plan_release(struct record_plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->field_count; i++)
+		free(plan->fields[i].text);
+	free(plan->fields);
+	memset(plan, 0, sizeof(*plan));
+}
