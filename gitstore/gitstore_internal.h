@@ -220,6 +220,26 @@ int pack_cursor_read(struct pack_cursor *c, const struct object_id *id,
 		     enum pack_type type, size_t limit, struct buffer *out,
 		     struct error *err);
 
+/* ---- read_ahead.c ---- */
+
+struct read_ahead;
+
+/** Start a thread that reads with `c`, which it takes over.
+ *  @return 0; 1: there can be none, `c` is still the caller's */
+int read_ahead_new(struct read_ahead **out, struct pack_cursor *c);
+
+/** NULL is allowed. */
+void read_ahead_free(struct read_ahead *a);
+
+/** Tell a blob that will be needed after those told before.  It may be
+ *  ignored. */
+void read_ahead_tell(struct read_ahead *a, const struct object_id *id);
+
+/** Append a blob that was told, and forget those told before it.
+ *  @return 0; 1: read it yourself; -1: out of memory */
+int read_ahead_take(struct read_ahead *a, const struct object_id *id,
+		    struct buffer *out, struct error *err);
+
 /* ---- open.c ---- */
 
 /** A pack of ours in objects/pack that no ref is known to reach. */

@@ -3,7 +3,8 @@
  *
  * The SHA-1 of every object is checked: by our own reader of packs, or by
  * libgit2, which reads what that leaves alone.  The folder read last is kept
- * parsed, since a table's chunks are read one after another.
+ * parsed, since a table's chunks are read one after another; those that are
+ * told are read ahead by a thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@ struct git_source {
 	char label[32];
 	struct folder folder; /* read last */
 	char *path;           /* its path, NULL: none */
+	struct read_ahead *ahead;
+	int ahead_tried; /* to start it */
 };
 
 static int damaged(const struct git_source *s, const char *path,
@@ -94,8 +97,12 @@ static int read_object(struct buffer *out, const struct git_source *s,
 		       enum pack_type type, size_t limit, struct error *err)
 {
 	git_odb_object *object;
-	int rc = store_read(s->g, id, type, limit, out, err);
+	int rc = 1;
 
+	if (s->ahead && type == PACK_BLOB)
+		rc = read_ahead_take(s->ahead, id, out, err);
+	if (rc > 0)
+		rc = store_read(s->g, id, type, limit, out, err);
 	if (rc <= 0)
 		return rc;
 	if (read_slowly(&object, s, path, id,
@@ -261,14 +268,13 @@ static int go_to(struct git_source *s, const char *path, struct error *err)
 
 /* ---- the source ---- */
 
-static int git_source_read(struct source *source, const char *path,
-			   struct buffer *out, struct error *err)
+/* @return 0 with the file's entry in the folder at hand; 1: none; -1 */
+static int find_file(struct git_source *s, const char *path,
+		     const struct entry **out, struct error *err)
 {
-	struct git_source *s = (struct git_source *)source;
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
 	char *folder = strndup(path, slash ? (size_t)(slash - path) : 0);
-	const struct entry *e;
 	int rc;
 
 	if (!folder)
@@ -277,11 +283,40 @@ static int git_source_read(struct source *source, const char *path,
 	free(folder);
 	if (rc)
 		return rc;
-	e = folder_find(&s->folder, name, 0);
-	if (!e)
-		return 1;
-	return read_object(out, s, path, &e->id, PACK_BLOB, SOURCE_FILE_MAX,
-			   err);
+	*out = folder_find(&s->folder, name, 0);
+	return *out ? 0 : 1;
+}
+
+static int git_source_read(struct source *source, const char *path,
+			   struct buffer *out, struct error *err)
+{
+	struct git_source *s = (struct git_source *)source;
+	const struct entry *e;
+	int rc = find_file(s, path, &e, err);
+
+	return rc ? rc
+		  : read_object(out, s, path, &e->id, PACK_BLOB,
+				SOURCE_FILE_MAX, err);
+}
+
+static void start_ahead(struct git_source *s)
+{
+	struct pack_cursor *c;
+
+	s->ahead_tried = 1;
+	if (!store_cursor_new(s->g, &c, NULL) && read_ahead_new(&s->ahead, c))
+		pack_cursor_free(c);
+}
+
+static void git_source_will_read(struct source *source, const char *path)
+{
+	struct git_source *s = (struct git_source *)source;
+	const struct entry *e;
+
+	if (!s->ahead_tried)
+		start_ahead(s);
+	if (s->ahead && !find_file(s, path, &e, NULL))
+		read_ahead_tell(s->ahead, &e->id);
 }
 
 static int git_source_list(struct source *source, const char *path,
@@ -309,6 +344,7 @@ static void git_source_free(struct source *source)
 {
 	struct git_source *s = (struct git_source *)source;
 
+	read_ahead_free(s->ahead);
 	folder_release(&s->folder);
 	free(s->path);
 	free(s);
@@ -332,6 +368,7 @@ static struct git_source *new_source(struct gitstore *g, const char *what,
 	s->source.read = git_source_read;
 	s->source.list = git_source_list;
 	s->source.free = git_source_free;
+	s->source.will_read = git_source_will_read;
 	s->g = g;
 	s->root = *root;
 	return s;

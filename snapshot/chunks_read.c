@@ -391,6 +391,9 @@ static int next_file(struct chunk_reader *r, struct error *err)
 			continue;
 		}
 		n = &l->names.names[l->next++];
+		if (!n->folder)
+			source_tell(r->source, &l->names, l->next - 1, &r->path,
+				    l->path);
 		r->path.size = l->path;
 		buffer_byte(&r->path, '/');
 		buffer_str(&r->path, n->name);

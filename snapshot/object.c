@@ -314,6 +314,24 @@ void source_free(struct source *s)
 		s->free(s);
 }
 
+void source_tell(struct source *s, const struct source_names *names, size_t nth,
+		 struct buffer *path, size_t size)
+{
+	/* when the first is read nothing was told yet, later all but one */
+	size_t i = nth ? nth + SOURCE_AHEAD : 1;
+
+	for (; s->will_read && i < names->count && i <= nth + SOURCE_AHEAD;
+	     i++) {
+		if (names->names[i].folder)
+			continue;
+		path->size = size;
+		buffer_byte(path, '/');
+		buffer_str(path, names->names[i].name);
+		if (buffer_cstr(path))
+			s->will_read(s, path->data);
+	}
+}
+
 /* ---- the tree id of a source's folder ---- */
 
 /* A folder on the way down. */
@@ -399,6 +417,9 @@ static int next_name(struct walk *w, struct level *l, struct error *err)
 	const struct source_name *n = &l->names.names[l->next++];
 	struct object_id id;
 
+	if (!n->folder)
+		source_tell(w->source, &l->names, l->next - 1, &w->path,
+			    l->path);
 	w->path.size = l->path;
 	buffer_byte(&w->path, '/');
 	buffer_str(&w->path, n->name);

@@ -120,7 +120,22 @@ struct source {
 	int (*list)(struct source *, const char *path, struct source_names *out,
 		    struct error *err);
 	void (*free)(struct source *);
+	/* Tell that a file will be read soon, after those told before: a hint
+	 * for reading ahead.  NULL: it would not help. */
+	void (*will_read)(struct source *, const char *path);
 };
+
+/** So many files are worth telling ahead. */
+#define SOURCE_AHEAD 8
+
+/**
+ * Tell a source what follows, before file number `nth` of a folder is read.
+ *
+ * @param names  of the folder, in the order in which they are read
+ * @param path   begins with the folder's path, `size` bytes; changed behind it
+ */
+void source_tell(struct source *s, const struct source_names *names, size_t nth,
+		 struct buffer *path, size_t size);
 
 /** Open a folder (plain checkout, unpacked archive) as a source.  Symbolic
  *  links in it are never followed. */

@@ -334,11 +334,54 @@ static void a_commit_that_is_missing_is_named(void **state)
 		       ERROR_DAMAGE, want);
 }
 
+static void a_hint_changes_nothing_but_time(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id id = add(f, "one\n", 0);
+	struct source *s;
+
+	assert_ok(gitstore_source(f->g, &id, &s, &f->err), &f->err);
+	/* of what is not there, of a folder, of nothing, of a file */
+	s->will_read(s, "data/tables/t/1.jsonl");
+	s->will_read(s, "data/tables/x/0.jsonl");
+	s->will_read(s, "data/tables");
+	s->will_read(s, "/");
+	s->will_read(s, "");
+	s->will_read(s, "data/tables/t/0.jsonl");
+	assert_reads(f, s, "data/tables/t/1.jsonl", NULL);
+	assert_reads(f, s, "snapshot.json", "{\"at\":1795142122}\n");
+	assert_reads(f, s, "data/tables/t/0.jsonl", "one\n");
+	assert_reads(f, s, "data/tables/t/0.jsonl", "one\n");
+	s->will_read(s, "snapshot.json");
+	source_free(s);
+}
+
+static void what_is_told_and_missing_is_an_error_when_it_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct source *s = source_of(
+		f, "100644 blob 1234567890123456789012345678901234567890\ta\n");
+	char want[128];
+
+	snprintf(want, sizeof(want), "'a' of %s is missing in the repository",
+		 s->label);
+	s->will_read(s, "a");
+	assert_damaged(f, s, "a", want);
+	s->will_read(s, "a");
+	assert_damaged(f, s, "a", want);
+	source_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			files_are_read_and_listed_by_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_hint_changes_nothing_but_time,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_told_and_missing_is_an_error_when_it_is_read,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			names_are_listed_bytewise_and_found_in_git_s_order,
 			setup, teardown),

@@ -29,6 +29,8 @@ struct files {
 	size_t count;
 	size_t fails_at; /* the call of that number fails; 0: none does */
 	size_t calls;
+	struct buffer told; /* and not read yet: paths, each with '\n' */
+	size_t tells, most; /* that waited at a time */
 };
 
 /* @return -1 with an error when it is this call's turn to fail */
@@ -47,12 +49,38 @@ static inline struct file *files_find(struct files *f, const char *path)
 	return NULL;
 }
 
+static inline void files_will_read(struct source *s, const char *path)
+{
+	struct files *f = (struct files *)s;
+	size_t waiting = 0;
+
+	buffer_printf(&f->told, "%s\n", path);
+	for (size_t i = 0; i < f->told.size; i++)
+		waiting += f->told.data[i] == '\n';
+	if (waiting > f->most)
+		f->most = waiting;
+	f->tells++;
+}
+
+/* What was told first is read first. */
+static inline void files_expect(struct files *f, const char *path)
+{
+	size_t size = strlen(path) + 1;
+
+	if (f->told.size < size || f->told.data[size - 1] != '\n' ||
+	    memcmp(f->told.data, path, size - 1) != 0)
+		return;
+	f->told.size -= size;
+	memmove(f->told.data, f->told.data + size, f->told.size);
+}
+
 static inline int files_read(struct source *s, const char *path,
 			     struct buffer *out, struct error *err)
 {
 	struct files *f = (struct files *)s;
 	struct file *file = files_find(f, path);
 
+	files_expect(f, path);
 	if (fails(&f->calls, f->fails_at, err) < 0)
 		return -1;
 	if (!file)
@@ -99,6 +127,7 @@ static inline void files_free(struct source *s)
 		buffer_release(&f->files[i].data);
 	}
 	free(f->files);
+	buffer_release(&f->told);
 	free(f);
 }
 
@@ -111,6 +140,7 @@ static inline struct files *files_new(void)
 	f->source.read = files_read;
 	f->source.list = files_list;
 	f->source.free = files_free;
+	f->source.will_read = files_will_read;
 	return f;
 }
 

@@ -124,6 +124,8 @@ static void assert_sound(struct world *w)
 		print_error("%s\n", w->err.message);
 	assert_int_equal(w->err.code, ERROR_NONE);
 	assert_int_equal(rows, w->t->rows);
+	/* all that was told was read, in that order */
+	assert_int_equal(w->files->told.size, 0);
 	/* the end stays the end */
 	assert_int_equal(
 		chunk_reader_next(w->reader, &rowid, w->values, &w->err), 0);
@@ -509,6 +511,32 @@ static void a_thousand_folders_go_into_folders(void **state)
 	assert_in_range(names.count, 2, 20);
 	source_names_release(&names);
 	assert_sound(w);
+	free(ids);
+}
+
+static void the_source_is_told_what_will_be_read(void **state)
+{
+	struct world *w = *state;
+	int64_t *ids = cutting_rowids(1001, 0);
+	struct object_id id;
+
+	add_rows(w, ids, 1);
+	assert_sound(w);
+	assert_int_equal(w->files->tells, 0);
+	add_rows(w, ids, 1001); /* in folders */
+	assert_sound(w);
+	assert_in_range(w->files->tells, 900, 1000);
+	add_rows(w, ids, 1000); /* in one */
+	assert_sound(w);
+	/* the first is read at once, the others are told in front of it */
+	assert_int_equal(w->files->tells, 999);
+	assert_int_equal(w->files->most, 1 + SOURCE_AHEAD);
+	w->files->tells = w->files->most = 0;
+	assert_int_equal(
+		source_tree_id(&w->files->source, "data", &id, &w->err), 0);
+	assert_int_equal(w->files->tells, 999);
+	assert_int_equal(w->files->told.size, 0);
+	assert_int_equal(w->files->most, 1 + SOURCE_AHEAD);
 	free(ids);
 }
 
@@ -1057,6 +1085,7 @@ int main(void)
 		IN_WORLD(a_thousand_files_lie_flat_and_one_more_makes_folders),
 		IN_WORLD(a_group_ends_at_a_thousand_files),
 		IN_WORLD(a_thousand_folders_go_into_folders),
+		IN_WORLD(the_source_is_told_what_will_be_read),
 		IN_WORLD(chunks_are_listed_where_names_do_not_sort),
 		IN_WORLD(names_that_clash_in_a_folder_are_numbered),
 		IN_WORLD(each_folder_lists_what_is_in_it),
