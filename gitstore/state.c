@@ -58,7 +58,7 @@ int history_pin(struct history *h, size_t at, int pinned, int64_t when_s,
 		struct error *err)
 {
 	struct snapshot *s = &h->snapshots[at];
-	int64_t before;
+	int64_t before = 0;
 
 	if (!pinned) {
 		if (when_s <= s->pinned_at_s)
