@@ -30,6 +30,7 @@ struct cmd {
 	int json;
 	int quiet;
 	int help;
+	unsigned int jobs; /* --jobs where a command has it; 0: left out */
 };
 
 int cmd_delete(struct cmd *c, int argc, char **argv, struct error *err);

@@ -145,7 +145,7 @@ static void count_totals(struct run *r)
 /** Scan everything into `s`; the database is let go of right after. */
 static int scan(struct run *r, struct sink *s, struct error *err)
 {
-	struct tick t = { .base.tick = tick };
+	struct tick t = { .base = { .tick = tick, .jobs = r->cmd->jobs } };
 	int rc;
 
 	cmd_progress_begin(&t.shown, r->cmd, "export", 0);
@@ -585,6 +585,11 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 		  .arg = "DIR",
 		  .env = "DBSTOW_SCRATCH",
 		  .help = "folder for the drill's database" },
+		{ .name = "jobs",
+		  .number = &c->jobs,
+		  .arg = "N",
+		  .env = "DBSTOW_JOBS",
+		  .help = "threads (default: one a processor, at most 16)" },
 		{ .name = "timeout",
 		  .number = &o.timeout_s,
 		  .arg = "SECONDS",

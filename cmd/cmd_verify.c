@@ -216,6 +216,11 @@ int cmd_verify(struct cmd *c, int argc, char **argv, struct error *err)
 		  .arg = "DIR",
 		  .env = "DBSTOW_SCRATCH",
 		  .help = "folder for the drill's database" },
+		{ .name = "jobs",
+		  .number = &c->jobs,
+		  .arg = "N",
+		  .env = "DBSTOW_JOBS",
+		  .help = "threads (default: one a processor, at most 16)" },
 		{ .name = NULL },
 	};
 	json_t *results;

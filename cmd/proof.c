@@ -126,7 +126,8 @@ static int build_and_scan(const struct cmd *cmd, struct source *s,
 			  struct error *err)
 {
 	struct build_tick built = { .base.tick = tick_build };
-	struct scan_tick scanned = { .base.tick = tick_scan };
+	struct scan_tick scanned = { .base = { .tick = tick_scan,
+					       .jobs = cmd->jobs } };
 	struct restore_report report = { NULL, 0 };
 	struct database_options open = { .scratch = o->scratch };
 	struct database *db = NULL;

@@ -81,6 +81,7 @@ static int keep_in_repository(const struct cmd *c, struct gitstore *store,
 {
 	struct gitstore_snapshot s = { .kind = "safety",
 				       .drill = "none (safety copy)" };
+	struct export_progress how = { .jobs = c->jobs };
 	struct snapshot_info info = { 0 };
 	struct catalog *catalog = NULL;
 	struct database *db = NULL;
@@ -99,7 +100,7 @@ static int keep_in_repository(const struct cmd *c, struct gitstore *store,
 	info.auto_vacuum = catalog->auto_vacuum;
 	info.wal = catalog->wal;
 	if (!(sink = gitstore_undo_sink(store, err)) ||
-	    export_data(db, catalog, sink, NULL, &info.content, err) < 0)
+	    export_data(db, catalog, sink, &how, &info.content, err) < 0)
 		goto done;
 	for (size_t i = 0; i < catalog->table_count; i++) {
 		info.tables += catalog->tables[i].kind != TABLE_INTERNAL;

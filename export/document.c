@@ -148,7 +148,7 @@ static void add_key(struct buffer *out, const struct table *t)
 }
 
 static int add_table(struct document *d, struct database *db, struct table *t,
-		     struct row_ticker *ticker, struct error *err)
+		     struct error *err)
 {
 	int rc = -1;
 
@@ -158,7 +158,7 @@ static int add_table(struct document *d, struct database *db, struct table *t,
 	add_key(&d->out, t);
 	buffer_byte(&d->out, ':');
 	if (row_shape_new(&d->shape, t, err) < 0 ||
-	    export_rows(db, t, &d->taker, ticker, err) < 0)
+	    export_rows(db, t, &d->taker, err) < 0)
 		goto done;
 	hasher_final(d->table, t->sha256);
 	buffer_str(&d->out, t->rows ? "\n]" : "[]");
@@ -173,13 +173,11 @@ done:
 static int add_tables(struct document *d, struct database *db,
 		      struct catalog *c, struct error *err)
 {
-	struct row_ticker ticker = { .progress = NULL };
-
 	buffer_str(&d->out, ",\n\"tables\":{");
 	for (size_t i = 0; i < c->table_count; i++) {
 		if (i)
 			buffer_byte(&d->out, ',');
-		if (add_table(d, db, &c->tables[i], &ticker, err) < 0)
+		if (add_table(d, db, &c->tables[i], err) < 0)
 			return -1;
 	}
 	buffer_byte(&d->out, '}');

@@ -15,11 +15,16 @@ struct error;
 struct sink;
 struct snapshot_info;
 
-/** Told now and then while rows go by; @return 0, or non-zero to stop with
- *  ERROR_INTERRUPTED. */
+/** How an export goes. */
 struct export_progress {
+	/* Told now and then while rows go by, in the thread that exports.
+	 * @return 0, or non-zero to stop with ERROR_INTERRUPTED */
 	int (*tick)(struct export_progress *, const char *table,
 		    uint64_t rows_done);
+	/* Threads, this one included; 0: as many as there are processors for
+	 * us, at most 16.  What is put, and in which order, does not depend on
+	 * it. */
+	unsigned int jobs;
 };
 
 /**

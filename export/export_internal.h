@@ -8,21 +8,23 @@
 #include <stdint.h>
 
 struct buffer;
+struct catalog;
 struct database;
 struct error;
 struct export_progress;
+struct sink;
 struct table;
+struct tree;
 struct value;
 
-/* ---- rows.c: the rows of one table, in the snapshot's order ---- */
+/* ---- tables.c: the folder data/tables, by a crew ---- */
 
-/** Tells the progress now and then, over all tables of a run. */
-struct row_ticker {
-	struct export_progress *progress; /* or NULL */
-	uint64_t rows;                    /* so far, of all tables */
-	size_t pending_rows;              /* since the last tick */
-	size_t pending_bytes;
-};
+/** Put it and add it to `data`, if any table has rows. */
+int export_tables(struct database *db, struct catalog *c, struct sink *s,
+		  struct export_progress *p, struct tree *data,
+		  struct error *err);
+
+/* ---- rows.c: the rows of one table, in the snapshot's order ---- */
 
 /** Where the rows go. */
 struct row_taker {
@@ -38,11 +40,72 @@ struct row_taker {
 		    struct error *err);
 };
 
+/** Values a row: columns that are not generated. */
+size_t export_values(const struct table *t);
+
 /** Hand all rows of `t` to `taker`: by row(), or for ORDER_SORTED by encode()
  *  and line(). */
 int export_rows(struct database *db, const struct table *t,
-		struct row_taker *taker, struct row_ticker *ticker,
-		struct error *err);
+		struct row_taker *taker, struct error *err);
+
+/* ---- crew.c: jobs done by several threads, and ended in order ---- */
+
+#define CREW_JOBS_MAX 16
+
+/** What a crew does with its places, numbered from 0: the caller keeps what
+ *  belongs to each. */
+struct crew_work {
+	/* Do the job in a place, in any thread.  @return 0; 1: stop, and let
+	 * crew_wait() say so; -1 */
+	int (*run)(struct crew_work *, size_t place, struct error *err);
+	/* End it: in the order in which jobs were given, one at a time, in any
+	 * thread.  @return as run() */
+	int (*end)(struct crew_work *, size_t place, struct error *err);
+	/* In the thread that made the crew, now and then.  @return 0 or -1 */
+	int (*tick)(struct crew_work *, struct error *err);
+};
+
+struct crew;
+
+/**
+ * @param jobs  how many are to be done at once, this thread's included; 0: as
+ *              many as there are processors for us.  Threads begin with the
+ *              first job that is worth them.
+ */
+int crew_new(struct crew **out, unsigned int jobs, struct crew_work *work,
+	     struct error *err);
+
+/** Number of places. */
+size_t crew_places(const struct crew *c);
+
+/** Wait for a free place.  The job that is put there has to be given with
+ *  crew_give() or crew_fail() before the next one.
+ *  @return 0; 1 when a job failed or stopped: go to crew_wait() */
+int crew_place(struct crew *c, size_t *place);
+
+/** @param worth  it is worth a thread: 0 for the small jobs of a small run */
+void crew_give(struct crew *c, size_t place, int worth);
+
+/** In its stead an error: what was given before still ends, and an error of it
+ *  goes first. */
+void crew_fail(struct crew *c, size_t place, const struct error *err);
+
+/** Wait until all jobs before that in `place` are ended; to be called by who
+ *  does it, or is about to give it.  @return 0, or -1: none may end any more */
+int crew_turn(struct crew *c, size_t place);
+
+/** To be called now and then in run() of a long job.  @return 0, or -1: it is
+ *  for nothing */
+int crew_pause(struct crew *c);
+
+/** Wait for all jobs that were given.
+ *  @param place  of the job that stopped
+ *  @return 0; 1: a job stopped, none behind it was ended, and the crew can go
+ *          on; -1 with the first job's error */
+int crew_wait(struct crew *c, size_t *place, struct error *err);
+
+/** After crew_wait(), or to give up.  NULL is allowed. */
+void crew_free(struct crew *c);
 
 /* ---- sorter.c: lines sorted bytewise, in bounded memory ---- */
 

@@ -6,42 +6,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "database/database.h"
-#include "export/export.h"
 #include "snapshot/catalog.h"
 #include "snapshot/value.h"
 
-/* Often enough for a smooth display and a prompt Ctrl-C, seldom enough not to
- * be felt; rows with big values count by their bytes. */
-#define TICK_ROWS  1000
-#define TICK_BYTES ((size_t)8 << 20)
-
-static int tick(struct row_ticker *k, const struct table *t, struct error *err)
-{
-	k->pending_rows = 0;
-	k->pending_bytes = 0;
-	if (!k->progress)
-		return 0;
-	if (k->progress->tick(k->progress, t->name, k->rows))
-		return error_set(err, ERROR_INTERRUPTED, "interrupted");
-	return 0;
-}
-
-static int count_row(struct row_ticker *k, const struct table *t,
-		     const struct value *values, size_t count,
-		     struct error *err)
-{
-	k->rows++;
-	k->pending_rows++;
-	for (size_t i = 0; i < count; i++) {
-		if (values[i].class >= VALUE_TEXT)
-			k->pending_bytes += values[i].size;
-	}
-	if (k->pending_rows < TICK_ROWS && k->pending_bytes < TICK_BYTES)
-		return 0;
-	return tick(k, t, err);
-}
-
-static size_t stored_columns(const struct table *t)
+size_t export_values(const struct table *t)
 {
 	size_t count = 0;
 
@@ -54,7 +22,6 @@ static size_t stored_columns(const struct table *t)
 struct walk {
 	struct scan *scan;
 	struct value *values;
-	size_t value_count;
 	struct sorter *sorter; /* or NULL */
 	struct buffer line;
 };
@@ -70,18 +37,13 @@ static int take_row(struct walk *w, struct row_taker *taker, int64_t rowid,
 	return sorter_add(w->sorter, w->line.data, w->line.size, err);
 }
 
-static int scan_all(struct walk *w, const struct table *t,
-		    struct row_taker *taker, struct row_ticker *ticker,
-		    struct error *err)
+static int scan_all(struct walk *w, struct row_taker *taker, struct error *err)
 {
 	int64_t rowid;
 	int more;
 
-	if (tick(ticker, t, err) < 0)
-		return -1;
 	while ((more = scan_next(w->scan, &rowid, w->values, err)) > 0) {
-		if (take_row(w, taker, rowid, err) < 0 ||
-		    count_row(ticker, t, w->values, w->value_count, err) < 0)
+		if (take_row(w, taker, rowid, err) < 0)
 			return -1;
 	}
 	return more;
@@ -104,14 +66,12 @@ static int hand_over_sorted(struct sorter *s, struct row_taker *taker,
 }
 
 int export_rows(struct database *db, const struct table *t,
-		struct row_taker *taker, struct row_ticker *ticker,
-		struct error *err)
+		struct row_taker *taker, struct error *err)
 {
 	struct walk w = { .line = BUFFER_INIT };
 	int rc = -1;
 
-	w.value_count = stored_columns(t);
-	w.values = calloc(w.value_count ? w.value_count : 1, sizeof(*w.values));
+	w.values = calloc(export_values(t) + 1, sizeof(*w.values));
 	if (!w.values) {
 		error_nomem(err);
 		goto done;
@@ -120,7 +80,7 @@ int export_rows(struct database *db, const struct table *t,
 	    sorter_new(&w.sorter, SORTER_RUN_BYTES, err) < 0)
 		goto done;
 	if (database_scan(db, t, &w.scan, err) < 0 ||
-	    scan_all(&w, t, taker, ticker, err) < 0)
+	    scan_all(&w, taker, err) < 0)
 		goto done;
 	if (w.sorter && hand_over_sorted(w.sorter, taker, err) < 0)
 		goto done;

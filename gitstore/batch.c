@@ -352,12 +352,16 @@ static int batch_store(struct sink *s, struct put_batch *b, struct error *err)
 
 static int batch_new(struct sink *s, struct put_batch **out, struct error *err)
 {
-	struct put_batch *b = calloc(1, sizeof(*b));
+	struct gitstore *g = (struct gitstore *)s;
+	struct put_batch *b;
 
 	*out = NULL;
+	if (!g->known_loaded && known_load(g, err) < 0)
+		return -1;
+	b = calloc(1, sizeof(*b));
 	if (!b)
 		return error_nomem(err);
-	b->g = (struct gitstore *)s;
+	b->g = g;
 	if (hasher_new(&b->hasher, HASH_SHA1, err) < 0 ||
 	    deflater_new(&b->deflater, err) < 0) {
 		batch_free(b);
@@ -419,7 +423,6 @@ static int put(struct sink *s, enum object_type type, const char *name,
 void batch_sink(struct gitstore *g)
 {
 	g->sink.put = put;
-	g->sink.any_thread = 1;
 	g->sink.batch_new = batch_new;
 	g->sink.batch_put = batch_put;
 	g->sink.batch_store = batch_store;

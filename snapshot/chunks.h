@@ -32,26 +32,86 @@ struct table;
 #define CHUNK_MAX_BYTES  ((size_t)32 << 20)
 #define CHUNK_FOLDER_MAX 1000
 
+/*
+ * ---- writing ----
+ *
+ * Rows are encoded, cut and put in segments, runs of a table's rows, by any
+ * number of threads; a writer joins them in order.  The files are the same
+ * however rows are spread over segments.
+ */
+
+struct chunk_segment;
 struct chunk_writer;
+
+/** What is known of the rows in front of a segment; zero it and set `exact`
+ *  where a table begins. */
+struct chunk_place {
+	int exact;     /* 0: a segment from the middle, whose place is unknown:
+			  `rows` is then 0 only where the table begins */
+	uint64_t rows; /* so far, with the segment's own */
+	int64_t last_rowid;
+	size_t open; /* bytes of the chunk that is not complete yet */
+};
+
+/** A segment is used by one thread at a time. */
+int chunk_segment_new(struct chunk_segment **out, struct sink *s,
+		      struct error *err);
+void chunk_segment_free(struct chunk_segment *s);
+
+/** Who has to wait until all segments in front were added: before the segment
+ *  puts more than it may hold.  @return 0, or -1 to give up */
+struct chunk_turn {
+	int (*wait)(struct chunk_turn *, struct error *err);
+};
+
+/**
+ * Begin a run of rows of `t`.  What was in the segment is forgotten.
+ *
+ * @param place  moves with the rows; borrowed until the segment is added
+ * @param turn   borrowed as well; NULL: it is always the segment's turn
+ */
+int chunk_segment_begin(struct chunk_segment *s, const struct table *t,
+			struct chunk_place *place, struct chunk_turn *turn,
+			struct error *err);
+
+/**
+ * Encode and append one row.
+ * @return 0; 1: where the place is not exact, and the row needs it to be; -1
+ */
+int chunk_segment_row(struct chunk_segment *s, int64_t rowid,
+		      const struct value *values, struct error *err);
+
+/** Encode a row as chunk_segment_row() would, big values into part files of
+ *  this table's folder, but append its line to `out`: rows of ORDER_SORTED are
+ *  sorted before chunk_segment_line() takes them. */
+int chunk_segment_encode(struct chunk_segment *s, int64_t rowid,
+			 const struct value *values, struct buffer *out,
+			 struct error *err);
+
+/** Append a row whose line is at hand (with its newline): ORDER_SORTED. */
+int chunk_segment_line(struct chunk_segment *s, const char *line, size_t size,
+		       struct error *err);
+
+/** Bytes of lines that it holds. */
+size_t chunk_segment_bytes(const struct chunk_segment *s);
+
+/** Put the chunks that are complete, which is most of the work; does nothing
+ *  for a sink without batches. */
+int chunk_segment_put(struct chunk_segment *s, struct error *err);
 
 /** Begin a table's folder. `t` and `s` are borrowed. */
 int chunk_writer_new(struct chunk_writer **out, const struct table *t,
 		     struct sink *s, struct error *err);
 
-/** Encode and append one row. */
-int chunk_writer_row(struct chunk_writer *w, int64_t rowid,
-		     const struct value *values, struct error *err);
-
-/** Encode a row as chunk_writer_row() would, big values into part files of this
- *  table's folder, but append its line to `out`: rows of ORDER_SORTED are
- *  sorted before chunk_writer_line() takes them. */
-int chunk_writer_encode(struct chunk_writer *w, int64_t rowid,
-			const struct value *values, struct buffer *out,
-			struct error *err);
-
-/** Append a row whose line is at hand (with its newline): ORDER_SORTED. */
-int chunk_writer_line(struct chunk_writer *w, const char *line, size_t size,
-		      struct error *err);
+/**
+ * Add the next segment, which is empty afterwards and can take the rows that
+ * follow.  By one thread at a time.
+ *
+ * @return 0; 1: a cut depends on the rows in front, and the segment's place was
+ *         not exact: the table must be written anew by segments whose is; -1
+ */
+int chunk_writer_add(struct chunk_writer *w, struct chunk_segment *s,
+		     struct error *err);
 
 /**
  * Finish: put what is left.  Sets rows, bytes and sha256 of `t`.

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "snapshot/chunks.h"
 #include "snapshot/object.h"
+#include "snapshot/row.h"
 
 /** Folders below folders; each level takes eight bits of the second hash. */
 #define CHUNK_LEVELS_MAX 8
@@ -70,7 +71,8 @@ struct chunk_part {
 	unsigned char sha256[32]; /* of the whole value */
 	unsigned int part;
 	int used;
-	struct object_id id; /* of the part's blob; the writer's only */
+	size_t size;         /* of the part; these two the writer's only */
+	struct object_id id; /* of its blob */
 };
 
 /** The parts seen so far: a value that is there twice counts once. */
@@ -90,27 +92,48 @@ int chunk_parts_put(const struct chunk_parts *p, struct sink *s,
 		    struct object_id *id, struct error *err);
 void chunk_parts_release(struct chunk_parts *p);
 
-/* ---- chunks_worker.c: putting chunks in a thread of its own ---- */
+/* ---- chunks_segment.c: rows encoded, cut and put ---- */
 
-struct chunk_worker;
+/** A chunk begins there. */
+struct chunk_cut {
+	size_t at;            /* in `lines` */
+	struct chunk_entry e; /* its id once it is put */
+};
 
-/** Put one chunk; called in the worker's thread, one at a time, in order. */
-typedef int (*chunk_put)(void *payload, const char *data, size_t size,
-			 const struct chunk_entry *first, struct error *err);
+struct chunk_segment {
+	struct row_files files; /* first: the codec hands us this */
+	struct sink *sink;
+	struct put_batch *batch; /* NULL: the sink has none */
+	const struct table *table;
+	struct row_shape *shape;
+	struct chunk_place *place;
+	struct chunk_turn *turn;
+	int has_turn; /* all in front were added */
 
-/** @return 0; 1 when no thread can be had: then the caller puts by itself */
-int chunk_worker_start(struct chunk_worker **out, chunk_put put, void *payload);
+	struct buffer lines;
+	uint64_t rows;
+	struct chunk_entry first; /* of the rows in front of the first cut, if
+				     the table begins with them */
+	struct chunk_cut *cuts;
+	size_t cut_count, cut_capacity;
+	size_t put; /* chunks put: chunk i begins at cut i */
+	struct chunk_parts parts;
+	size_t held; /* bytes put since the batch was stored */
 
-/** Hand over the first `size` bytes of `chunk`, which then holds the rest.
- *  Waits while the queue is full.  @return 0, or -1 with the error of this or
- *  an earlier chunk */
-int chunk_worker_push(struct chunk_worker *w, struct buffer *chunk, size_t size,
-		      const struct chunk_entry *first, struct error *err);
+	struct buffer key;
+	struct buffer path;  /* hint for the sink */
+	struct buffer shown; /* the table's name for people */
+	size_t path_root;    /* bytes of `path` up to the table's folder */
+	struct hasher *key_sha;
+	size_t rowid_value; /* where among the values the rowid stands */
+};
 
-/** Wait until all is put; the sink is the caller's until the next push. */
-int chunk_worker_drain(struct chunk_worker *w, struct error *err);
+/** Put a chunk, through the batch where there is one. */
+int chunk_segment_put_chunk(struct chunk_segment *s, const char *data,
+			    size_t size, struct chunk_entry *e,
+			    struct error *err);
 
-/** Put what waits, end the thread.  NULL is allowed. */
-void chunk_worker_stop(struct chunk_worker *w);
+/** All that was in it is taken over. */
+void chunk_segment_clear(struct chunk_segment *s);
 
 #endif /* SNAPSHOT_CHUNKS_INTERNAL_H */

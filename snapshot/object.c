@@ -110,7 +110,6 @@ int hash_sink_new(struct sink **out, struct error *err)
 		return -1;
 	}
 	s->sink.put = hash_put;
-	s->sink.any_thread = 1;
 	s->sink.batch_new = hash_batch_new;
 	s->sink.batch_put = hash_batch_put;
 	s->sink.batch_store = hash_batch_store;

@@ -37,12 +37,10 @@ struct sink {
 	int (*put)(struct sink *, enum object_type type, const char *name,
 		   const void *data, size_t size, struct object_id *id,
 		   struct error *err);
-	/* 1: put() may be called in another thread than the one that made the
-	 * sink, by one at a time. */
-	int any_thread;
 	/*
 	 * Batches: the work of put() in many threads at once, and objects
-	 * stored in an order that does not depend on the threads.  NULL where
+	 * stored in an order that does not depend on the threads.  A sink that
+	 * has them takes put() in any thread too, by one at a time.  NULL where
 	 * a sink has none.
 	 */
 	/* Made, and freed before the sink, in any thread. */

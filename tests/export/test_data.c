@@ -242,9 +242,9 @@ static void progress_is_told_now_and_then(void **state)
 				     memory_store_sink(s.store), &p.progress,
 				     &id, &err),
 			 0);
-	/* at each beginning, each thousand rows, each eight megabytes */
-	assert_string_equal(p.tables, "a a a b b ");
-	assert_int_equal(p.last, 2501);
+	/* at each job, each thousand rows, each eight megabytes, at the end */
+	assert_string_equal(p.tables, "a a a b b b ");
+	assert_int_equal(p.last, 2502);
 	sample_close(&s);
 }
 
@@ -307,6 +307,186 @@ static void a_full_disk_at_any_object_ends_the_export(void **state)
 	sample_close(&s);
 }
 
+/* ---- several threads ---- */
+
+/* Tables of all kinds, of one leaf and of many; rows that overflow. */
+static const char many_kinds[] =
+	"PRAGMA page_size = 512;"
+	"CREATE TABLE r(id INTEGER PRIMARY KEY, t TEXT, x);"
+	"CREATE TABLE none(x);"
+	"CREATE TABLE w(a, b, PRIMARY KEY(b, a)) WITHOUT ROWID;"
+	"CREATE TABLE s(k TEXT COLLATE app PRIMARY KEY, v) WITHOUT ROWID;"
+	"CREATE TABLE z(rowid, _rowid_, oid);"
+	"CREATE TABLE big(x);"
+	"CREATE TABLE few(x);"
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	" WHERE i < 30000) INSERT INTO r SELECT i * 7, 'row ' || i,"
+	" CASE WHEN i % 1000 THEN i / 8.0 ELSE hex(zeroblob(i)) END FROM n;"
+	"INSERT INTO w SELECT id, t FROM r;"
+	"INSERT INTO s SELECT t, id FROM r LIMIT 9000;"
+	"INSERT INTO z SELECT id, t, x FROM r LIMIT 20000;"
+	"INSERT INTO big SELECT zeroblob(id * 60) FROM r LIMIT 100;"
+	"INSERT INTO big VALUES(zeroblob(3000000)),(zeroblob(20000000)),"
+	"(zeroblob(3000000)),(1);"
+	"INSERT INTO few VALUES(1);";
+
+static int export_with(struct sample *s, unsigned int jobs,
+		       struct object_id *id, struct error *err)
+{
+	struct export_progress p = { .jobs = jobs };
+
+	return export_data(s->db, s->catalog, memory_store_sink(s->store), &p,
+			   id, err);
+}
+
+static void content_does_not_depend_on_threads(void **state)
+{
+	static const unsigned int jobs[] = { 1, 2, 3, 7, 16, 1000000 };
+	struct error err = ERROR_INIT;
+	struct object_id one, id;
+	struct sample s;
+	uint64_t bytes;
+
+	(void)state;
+	sample_open(&s, many_kinds);
+	sample_export(&s, &one); /* without batches */
+	bytes = catalog_table(s.catalog, "big")->bytes;
+	/* equal values lie in one file */
+	assert_in_range(bytes, 23000000, 60000000);
+	memory_store_batches(s.store, 0);
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+		assert_int_equal(export_with(&s, jobs[i], &id, &err), 0);
+		assert_memory_equal(&one, &id, sizeof(id));
+		assert_int_equal(catalog_table(s.catalog, "big")->bytes, bytes);
+		assert_int_equal(catalog_table(s.catalog, "r")->rows, 30000);
+	}
+	sample_close(&s);
+}
+
+static void a_disk_that_fills_ends_all_threads(void **state)
+{
+	struct object_id id;
+	struct sample s;
+	int rc = -1;
+
+	(void)state;
+	sample_open(&s, many_kinds);
+	for (size_t n = 1; rc < 0; n += 3) {
+		struct error err = ERROR_INIT;
+
+		memory_store_batches(s.store, n);
+		rc = export_with(&s, 3, &id, &err);
+		assert_int_equal(err.code, rc ? ERROR_NOSPACE : ERROR_NONE);
+		assert_string_equal(err.message, rc ? "the disk is full" : "");
+		if (!rc)
+			assert_true(n > 10);
+	}
+	sample_close(&s);
+}
+
+static void progress_can_stop_all_threads(void **state)
+{
+	struct object_id id;
+	struct sample s;
+
+	(void)state;
+	sample_open(&s, many_kinds);
+	memory_store_batches(s.store, 0);
+	for (int at = 1; at < 40; at += 7) {
+		struct counting_progress p = { .progress = { count_tick, 3 },
+					       .stop_at = at };
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(export_data(s.db, s.catalog,
+					     memory_store_sink(s.store),
+					     &p.progress, &id, &err),
+				 -1);
+		assert_int_equal(err.code, ERROR_INTERRUPTED);
+		assert_int_equal(p.ticks, at);
+	}
+	sample_close(&s);
+}
+
+/* ---- pages that are not as they should be ---- */
+
+#define ODD_PAGE 512
+
+static const char marked[] =
+	"PRAGMA page_size = 512;"
+	"CREATE TABLE before(x); CREATE TABLE m(id INTEGER PRIMARY KEY, t, y);"
+	"CREATE TABLE z(x);"
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	" WHERE i < 60000) INSERT INTO m SELECT i, 'row' || i, NULL FROM n;"
+	"UPDATE m SET t = 'MARKER' WHERE id = 50000;"
+	"INSERT INTO before SELECT t FROM m; INSERT INTO z SELECT t FROM m;";
+
+/* The offset of the first "MARKER" in the file: that of `m`, which was filled
+ * first. */
+static long find_marker(const struct sample *s)
+{
+	struct buffer file = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+	const char *at;
+	long offset;
+
+	assert_int_equal(file_read(s->path, 1 << 28, &file, &err), 0);
+	at = memmem(file.data, file.size, "MARKER", 6);
+	assert_non_null(at);
+	offset = at - file.data;
+	buffer_release(&file);
+	return offset;
+}
+
+static void overwrite(const struct sample *s, long offset, int byte)
+{
+	FILE *f = fopen(s->path, "r+");
+
+	assert_non_null(f);
+	assert_int_equal(fseek(f, offset, SEEK_SET), 0);
+	assert_int_equal(fputc(byte, f), byte);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* A NULL of a kind that the file format reserves: SQLite reads it. */
+static void odd_pages_are_left_to_sqlite(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct object_id whole, id;
+	struct sample s;
+
+	(void)state;
+	sample_open(&s, marked);
+	sample_export(&s, &whole);
+	overwrite(&s, find_marker(&s) - 1, 10);
+	memory_store_batches(s.store, 0);
+	for (unsigned int jobs = 1; jobs < 5; jobs++) {
+		assert_int_equal(export_with(&s, jobs, &id, &err), 0);
+		assert_memory_equal(&whole, &id, sizeof(id));
+	}
+	sample_close(&s);
+}
+
+static void damaged_pages_are_told_in_sqlites_words(void **state)
+{
+	struct object_id id;
+	struct sample s;
+
+	(void)state;
+	sample_open(&s, marked);
+	overwrite(&s, find_marker(&s) / ODD_PAGE * ODD_PAGE, 7);
+	memory_store_batches(s.store, 0);
+	for (unsigned int jobs = 1; jobs < 5; jobs++) {
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(export_with(&s, jobs, &id, &err), -1);
+		assert_string_equal(
+			err.message,
+			"table 'm' can't be read behind rowid 49976: database disk image is malformed");
+		assert_int_equal(err.code, ERROR_DAMAGE);
+	}
+	sample_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +504,11 @@ int main(void)
 		cmocka_unit_test(progress_is_told_now_and_then),
 		cmocka_unit_test(progress_can_stop_the_export),
 		cmocka_unit_test(a_full_disk_at_any_object_ends_the_export),
+		cmocka_unit_test(content_does_not_depend_on_threads),
+		cmocka_unit_test(a_disk_that_fills_ends_all_threads),
+		cmocka_unit_test(progress_can_stop_all_threads),
+		cmocka_unit_test(odd_pages_are_left_to_sqlite),
+		cmocka_unit_test(damaged_pages_are_told_in_sqlites_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

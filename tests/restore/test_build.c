@@ -7,10 +7,10 @@
 #include "database/database.h"
 #include "restore/restore.h"
 #include "snapshot/catalog.h"
-#include "snapshot/chunks.h"
 #include "snapshot/manifest.h"
 #include "snapshot/object.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/table_writer.h"
 
 /* ---- a snapshot in memory ---- */
 
@@ -33,7 +33,7 @@ static void put_table(struct shot *s, struct database *db, struct table *t,
 {
 	struct sink *sink = memory_store_sink(s->store);
 	struct error err = ERROR_INIT;
-	struct chunk_writer *w = NULL;
+	struct table_writer *w = NULL;
 	struct scan *scan = NULL;
 	struct value values[16];
 	struct object_id id;
@@ -41,17 +41,17 @@ static void put_table(struct shot *s, struct database *db, struct table *t,
 	int rc;
 
 	assert_true(t->column_count <= 16);
-	OK(chunk_writer_new(&w, t, sink, &err));
+	OK(table_writer_new(&w, t, sink, &err));
 	OK(database_scan(db, t, &scan, &err));
 	while ((rc = scan_next(scan, &rowid, values, &err)) > 0)
-		OK(chunk_writer_row(w, rowid, values, &err));
+		OK(table_writer_row(w, rowid, values, &err));
 	OK(rc);
-	rc = chunk_writer_finish(w, t, &id, &err);
+	rc = table_writer_finish(w, t, &id, &err);
 	OK(rc);
 	if (!rc)
 		OK(tree_add(tables, t->folder, 1, &id, &err));
 	scan_free(scan);
-	chunk_writer_free(w);
+	table_writer_free(w);
 }
 
 static void put_text(struct shot *s, struct tree *tree, const char *name,

@@ -10,13 +10,14 @@
 #include "snapshot/chunks.h"
 #include "snapshot/row.h"
 #include "snapshot/value.h"
+#include "tests/support/table_writer.h"
 
 /* A table with the columns id and text, its rows in files, and a reader. */
 struct world {
 	struct catalog *catalog;
 	struct table *t;
 	struct keep *keep;
-	struct chunk_writer *writer;
+	struct table_writer *writer;
 	struct files *files;
 	struct chunk_reader *reader;
 	struct error err;
@@ -49,7 +50,7 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	chunk_writer_free(w->writer);
+	table_writer_free(w->writer);
 	chunk_reader_free(w->reader);
 	if (w->files)
 		source_free(&w->files->source);
@@ -61,9 +62,9 @@ static int teardown(void **state)
 
 static void begin(struct world *w)
 {
-	chunk_writer_free(w->writer);
+	table_writer_free(w->writer);
 	assert_int_equal(
-		chunk_writer_new(&w->writer, w->t, &w->keep->sink, &w->err), 0);
+		table_writer_new(&w->writer, w->t, &w->keep->sink, &w->err), 0);
 }
 
 static int add(struct world *w, int64_t id, const char *text, size_t size)
@@ -75,7 +76,7 @@ static int add(struct world *w, int64_t id, const char *text, size_t size)
 
 	if (!w->writer)
 		begin(w);
-	return chunk_writer_row(w->writer, id, values, &w->err);
+	return table_writer_row(w->writer, id, values, &w->err);
 }
 
 static void add_text(struct world *w, int64_t id, const char *text)
@@ -88,7 +89,7 @@ static void finish(struct world *w)
 {
 	if (!w->writer)
 		begin(w);
-	assert_int_equal(chunk_writer_finish(w->writer, w->t, &w->id, &w->err),
+	assert_int_equal(table_writer_finish(w->writer, w->t, &w->id, &w->err),
 			 0);
 	if (w->files)
 		source_free(&w->files->source);
@@ -263,7 +264,7 @@ static void a_table_without_rows_has_no_folder(void **state)
 	struct object_id untouched = w->id;
 
 	begin(w);
-	assert_int_equal(chunk_writer_finish(w->writer, w->t, &w->id, &w->err),
+	assert_int_equal(table_writer_finish(w->writer, w->t, &w->id, &w->err),
 			 1);
 	assert_memory_equal(&untouched, &w->id, sizeof(untouched));
 	assert_int_equal(w->keep->puts, 0);
@@ -334,7 +335,7 @@ static void a_row_of_64_kib_always_begins_a_file(void **state)
 	w->values[0].integer = ids[1];
 	w->values[1].class = VALUE_TEXT;
 	assert_int_equal(
-		chunk_writer_encode(w->writer, 0, w->values, &line, &w->err),
+		table_writer_encode(w->writer, 0, w->values, &line, &w->err),
 		0);
 	size -= line.size;
 	assert_int_equal(add(w, ids[1], text, size - 1), 0);
@@ -641,13 +642,13 @@ static void sorted_tables_take_lines(void **state)
 	order_by(w, ORDER_SORTED);
 	begin(w);
 	for (size_t i = 0; i < 3; i++)
-		assert_int_equal(chunk_writer_line(w->writer, lines[i],
+		assert_int_equal(table_writer_line(w->writer, lines[i],
 						   strlen(lines[i]), &w->err),
 				 0);
 	w->values[0] = (struct value){ .class = VALUE_INTEGER, .integer = 9 };
 	w->values[1] = (struct value){ .class = VALUE_NULL };
 	assert_int_equal(
-		chunk_writer_encode(w->writer, 0, w->values, &line, &w->err),
+		table_writer_encode(w->writer, 0, w->values, &line, &w->err),
 		0);
 	assert_string_equal(buffer_cstr(&line), "{\"id\":9}\n");
 	finish(w);
@@ -674,9 +675,9 @@ static void a_long_line_behind_a_short_one_names_its_file(void **state)
 		buffer_byte(&line, (char)('a' + i % 23));
 	buffer_str(&line, "\"}\n");
 	assert_int_equal(
-		chunk_writer_line(w->writer, "{\"id\":0}\n", 9, &w->err), 0);
+		table_writer_line(w->writer, "{\"id\":0}\n", 9, &w->err), 0);
 	assert_int_equal(
-		chunk_writer_line(w->writer, line.data, line.size, &w->err), 0);
+		table_writer_line(w->writer, line.data, line.size, &w->err), 0);
 	finish(w);
 	assert_int_equal(hasher_new(&h, HASH_SHA256, NULL), 0);
 	hasher_add(h, line.data, line.size - 1);
@@ -695,9 +696,136 @@ static void tables_in_scan_order_take_no_lines(void **state)
 	struct world *w = *state;
 
 	begin(w);
-	assert_int_equal(chunk_writer_line(w->writer, "{}\n", 3, &w->err), -1);
+	assert_int_equal(table_writer_line(w->writer, "{}\n", 3, &w->err), -1);
 	assert_string_equal(w->err.message,
 			    "table 'users' takes rows, not lines");
+}
+
+/* ---- segments ---- */
+
+struct span {
+	int64_t first, end; /* rowids */
+};
+
+/* Write rows of 500 to 700 bytes in segments that know nothing of each
+ * other, but for the first; @return what the writer said last */
+static int write_spans(struct world *w, const struct span *spans, size_t count)
+{
+	struct chunk_writer *writer;
+	char text[700];
+	int rc = 0;
+
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(
+		chunk_writer_new(&writer, w->t, &w->keep->sink, &w->err), 0);
+	for (size_t i = 0; !rc && i < count; i++) {
+		struct chunk_place place = { .exact = !i, .rows = i > 0 };
+		struct chunk_segment *s;
+
+		assert_int_equal(chunk_segment_new(&s, &w->keep->sink, &w->err),
+				 0);
+		assert_int_equal(
+			chunk_segment_begin(s, w->t, &place, NULL, &w->err), 0);
+		for (int64_t id = spans[i].first; id < spans[i].end; id++) {
+			w->values[0].class = VALUE_INTEGER;
+			w->values[0].integer = id;
+			w->values[1].class = VALUE_TEXT;
+			w->values[1].data = text;
+			w->values[1].size = (size_t)(id % 200) + 500;
+			assert_int_equal(
+				chunk_segment_row(s, id, w->values, &w->err),
+				0);
+		}
+		rc = chunk_writer_add(writer, s, &w->err);
+		chunk_segment_free(s);
+	}
+	if (!rc)
+		rc = chunk_writer_finish(writer, w->t, &w->id, &w->err);
+	chunk_writer_free(writer);
+	return rc;
+}
+
+static void files_do_not_depend_on_segments(void **state)
+{
+	struct world *w = *state;
+	const struct span whole = { 1, 3000 };
+	struct span pieces[3000];
+	unsigned char sha256[32];
+	struct object_id id;
+	size_t count;
+
+	assert_int_equal(write_spans(w, &whole, 1), 0);
+	id = w->id;
+	memcpy(sha256, w->t->sha256, sizeof(sha256));
+	for (int64_t step = 1; step < 3000; step = step * 5 + 2) {
+		count = 0;
+		for (int64_t at = 1; at < 3000; at += step)
+			pieces[count++] = (struct span){ at, at + step < 3000
+								     ? at + step
+								     : 3000 };
+		assert_int_equal(write_spans(w, pieces, count), 0);
+		assert_memory_equal(&id, &w->id, sizeof(id));
+		assert_memory_equal(sha256, w->t->sha256, sizeof(sha256));
+		assert_int_equal(w->t->rows, 2999);
+	}
+}
+
+static void empty_segments_change_nothing(void **state)
+{
+	static const struct span some[] = {
+		{ 1, 1 }, { 1, 90 }, { 90, 90 }, { 90, 99 }, { 99, 99 }
+	};
+	static const struct span whole = { 1, 99 };
+	struct world *w = *state;
+	struct object_id id;
+
+	assert_int_equal(write_spans(w, &whole, 1), 0);
+	id = w->id;
+	/* a table can't begin in a segment that doesn't know it */
+	assert_int_equal(write_spans(w, some, 5), 1);
+	assert_int_equal(write_spans(w, some + 1, 4), 0);
+	assert_memory_equal(&id, &w->id, sizeof(id));
+}
+
+/* Rows that never cut, more than a file may have: only who knows all that is
+ * in front can tell where the forced cut is. */
+static void a_forced_cut_needs_to_know_what_is_in_front(void **state)
+{
+	struct world *w = *state;
+	struct value values[2] = { { .class = VALUE_INTEGER },
+				   { .class = VALUE_TEXT } };
+	struct chunk_writer *writer;
+	struct chunk_segment *s;
+	char *text = calloc(1, 60000);
+	int rc;
+
+	memset(text, 'x', 60000);
+	values[1].data = text;
+	values[1].size = 60000;
+	assert_int_equal(
+		chunk_writer_new(&writer, w->t, &w->keep->sink, &w->err), 0);
+	assert_int_equal(chunk_segment_new(&s, &w->keep->sink, &w->err), 0);
+	for (size_t i = 0, n = 0; i < 3; i++) {
+		struct chunk_place place = { .exact = !i, .rows = i > 0 };
+
+		assert_int_equal(
+			chunk_segment_begin(s, w->t, &place, NULL, &w->err), 0);
+		for (size_t end = n + 200; n < end; n++) {
+			/* rising, with hashes that don't cut */
+			do {
+				values[0].integer++;
+			} while (hash_mix64((uint64_t)values[0].integer) >>
+				 48 <= 61000);
+			assert_int_equal(
+				chunk_segment_row(s, 0, values, &w->err), 0);
+		}
+		rc = chunk_writer_add(writer, s, &w->err);
+		assert_int_equal(rc, i == 2 ? 1 : 0);
+	}
+	assert_int_equal(w->err.code, ERROR_NONE);
+	chunk_segment_free(s);
+	chunk_writer_free(writer);
+	free(text);
 }
 
 /* ---- big values ---- */
@@ -798,7 +926,7 @@ static int write_large(struct world *w, const int64_t *ids, const char *text)
 		rc = add(w, ids[i], "x", 1);
 	if (!rc)
 		rc = add(w, 1, text, VALUE_INLINE_MAX + 1);
-	return rc ? rc : chunk_writer_finish(w->writer, t, &w->id, &w->err);
+	return rc ? rc : table_writer_finish(w->writer, t, &w->id, &w->err);
 }
 
 static void a_sink_that_fails_stops_the_writer(void **state)
@@ -1091,6 +1219,9 @@ int main(void)
 		IN_WORLD(each_folder_lists_what_is_in_it),
 		IN_WORLD(sorted_tables_take_lines),
 		IN_WORLD(a_long_line_behind_a_short_one_names_its_file),
+		IN_WORLD(files_do_not_depend_on_segments),
+		IN_WORLD(empty_segments_change_nothing),
+		IN_WORLD(a_forced_cut_needs_to_know_what_is_in_front),
 		IN_WORLD(tables_in_scan_order_take_no_lines),
 		IN_WORLD(big_values_lie_in_part_files_once),
 		IN_WORLD(damaged_part_files_are_named),

@@ -23,6 +23,7 @@ struct object {
 struct memory_store {
 	struct sink sink; /* first: the sink is the store */
 	struct sink *hash;
+	size_t stores_left; /* until one fails; 0: none does */
 	struct object *buckets[BUCKETS];
 };
 
@@ -68,6 +69,83 @@ static int put(struct sink *s, enum object_type type, const char *name,
 	o->next = *bucket(m, id);
 	*bucket(m, id) = o;
 	return 0;
+}
+
+/* ---- batches: kept as they are, and put when they are stored ---- */
+
+struct put_batch {
+	struct sink *hash;
+	struct object *objects; /* the last one first */
+};
+
+static int batch_new(struct sink *s, struct put_batch **out, struct error *err)
+{
+	(void)s;
+	*out = calloc(1, sizeof(**out));
+	assert(*out);
+	return hash_sink_new(&(*out)->hash, err);
+}
+
+static int batch_put(struct put_batch *b, enum object_type type,
+		     const char *name, const void *data, size_t size,
+		     struct object_id *id, struct error *err)
+{
+	struct object *o = malloc(sizeof(*o) + size);
+
+	assert(o);
+	o->type = type;
+	o->size = size;
+	if (size)
+		memcpy(o->data, data, size);
+	o->next = b->objects;
+	b->objects = o;
+	return b->hash->put(b->hash, type, name, data, size, id, err);
+}
+
+static void store_first_to_last(struct sink *s, struct object *o)
+{
+	struct object *turned = NULL, *next;
+	struct object_id id;
+
+	for (; o; o = next) {
+		next = o->next;
+		o->next = turned;
+		turned = o;
+	}
+	for (; turned; turned = next) {
+		next = turned->next;
+		if (s)
+			put(s, turned->type, NULL, turned->data, turned->size,
+			    &id, NULL);
+		free(turned);
+	}
+}
+
+static int batch_store(struct sink *s, struct put_batch *b, struct error *err)
+{
+	struct memory_store *m = (struct memory_store *)s;
+
+	if (m->stores_left && !--m->stores_left)
+		return error_set(err, ERROR_NOSPACE, "the disk is full");
+	store_first_to_last(s, b->objects);
+	b->objects = NULL;
+	return 0;
+}
+
+static void batch_free(struct put_batch *b)
+{
+	store_first_to_last(NULL, b->objects);
+	hash_sink_free(b->hash);
+	free(b);
+}
+
+void memory_store_batches(struct memory_store *m, size_t fails_at)
+{
+	m->sink.batch_new = batch_new;
+	m->sink.batch_put = batch_put;
+	m->sink.batch_store = batch_store;
+	m->sink.batch_free = batch_free;
+	m->stores_left = fails_at;
 }
 
 struct memory_store *memory_store_new(void)

@@ -1,0 +1,462 @@
+/*
+ * tables.c - all tables into the folder data/tables, by a crew
+ *
+ * A job is a run of one table's rows, told by the leaves they lie in: whoever
+ * has a job scans, encodes, hashes and compresses its rows, and shares nothing
+ * with the others.  Ending jobs in order joins their ends and stores their
+ * chunks.  The jobs of all tables are one sequence, so that nobody waits where
+ * a table ends.
+ *
+ * Tables that can't be read so are scanned and encoded here, and a job is to
+ * hash and compress the lines.  A table whose pages turn out not to be as they
+ * should is done again that way: then SQLite says what is wrong.
+ */
+#include "export/export.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "database/database.h"
+#include "export/export_internal.h"
+#include "snapshot/catalog.h"
+#include "snapshot/chunks.h"
+#include "snapshot/value.h"
+
+/* About so much text in a job: sixteen chunks, of which one is put together
+ * and put in order, by one thread at a time. */
+#define JOB_BYTES ((size_t)1 << 20)
+
+/* A job that grows over this hands over what it has, when its turn has come. */
+#define JOB_MAX ((size_t)8 << 20)
+
+/* Leaves that are looked at to tell how many make a job. */
+#define SAMPLES      16
+#define SAMPLE_BYTES ((size_t)8 << 20)
+
+/* From so many leaves on a table is worth threads. */
+#define WORTH_LEAVES 64
+
+/* Often enough for a smooth display and a prompt Ctrl-C, seldom enough not to
+ * be felt; rows with big values count by their bytes. */
+#define TICK_ROWS  1000
+#define TICK_BYTES ((size_t)8 << 20)
+
+struct exporter;
+
+/* What is known of a table while its jobs are on their way. */
+struct passage {
+	struct table *table;
+	size_t values;       /* a row */
+	struct parts *parts; /* NULL: its rows come through this thread */
+	struct chunk_writer *writer;
+	int odd; /* its pages are: not in parts */
+};
+
+struct job {
+	struct chunk_turn turn; /* first: the segment hands us this */
+	struct exporter *exporter;
+	size_t place;
+	struct chunk_segment *segment;
+	struct chunk_place at;
+	struct passage *passage;
+	size_t first, end; /* leaves */
+	int last;          /* the table's last job */
+	uint64_t rows;     /* not counted yet */
+	size_t tick_rows, tick_bytes;
+};
+
+struct exporter {
+	struct crew_work work; /* first: the crew hands us this */
+	struct database *db;
+	struct sink *sink;
+	struct export_progress *progress; /* or NULL */
+	struct crew *crew;
+	struct job jobs[2 * CREW_JOBS_MAX];
+	struct passage *passages; /* of the catalog's tables */
+	const struct table *current;
+	struct tree tables;
+	atomic_ullong rows; /* in jobs that ended */
+};
+
+/* ---- in any thread ---- */
+
+static int wait_turn(struct chunk_turn *turn, struct error *err)
+{
+	struct job *j = (struct job *)turn;
+
+	(void)err;
+	return crew_turn(j->exporter->crew, j->place);
+}
+
+static int count_row(struct job *j, const struct value *values)
+{
+	size_t count = j->passage->values;
+
+	j->rows++;
+	j->tick_rows++;
+	for (size_t i = 0; i < count; i++) {
+		if (values[i].class >= VALUE_TEXT)
+			j->tick_bytes += values[i].size;
+	}
+	if (j->tick_rows < TICK_ROWS && j->tick_bytes < TICK_BYTES)
+		return 0;
+	j->tick_rows = 0;
+	j->tick_bytes = 0;
+	return crew_pause(j->exporter->crew);
+}
+
+static int add_segment(struct job *j, struct error *err)
+{
+	int rc = chunk_writer_add(j->passage->writer, j->segment, err);
+
+	if (!rc)
+		j->exporter->rows += j->rows;
+	j->rows = 0;
+	return rc;
+}
+
+/* @return 0; 1: not in parts; -1 */
+static int take_row(struct job *j, int64_t rowid, const struct value *values,
+		    struct error *err)
+{
+	int rc = chunk_segment_row(j->segment, rowid, values, err);
+
+	if (!rc)
+		rc = chunk_segment_put(j->segment, err);
+	if (rc || chunk_segment_bytes(j->segment) < JOB_MAX)
+		return rc;
+	rc = crew_turn(j->exporter->crew, j->place);
+	return rc ? rc : add_segment(j, err);
+}
+
+static int scan_leaves(struct job *j, struct scan *scan, struct value *values,
+		       struct error *err)
+{
+	int64_t rowid;
+	int rc;
+
+	if (scan_part(scan, j->first, j->end) < 0)
+		return 1;
+	while ((rc = scan_next(scan, &rowid, values, err)) == 1) {
+		rc = take_row(j, rowid, values, err);
+		if (!rc)
+			rc = count_row(j, values);
+		if (rc)
+			return rc;
+	}
+	return rc == 2 ? 1 : rc;
+}
+
+static int run_job(struct crew_work *work, size_t place, struct error *err)
+{
+	struct job *j = &((struct exporter *)work)->jobs[place];
+	struct passage *p = j->passage;
+	struct scan *scan = NULL;
+	struct value *values;
+	int rc = -1;
+
+	if (!p->parts)
+		return chunk_segment_put(j->segment, err);
+	values = calloc(p->values + 1, sizeof(*values));
+	if (!values)
+		error_nomem(err);
+	else if (parts_scan(p->parts, &scan, err) == 0)
+		rc = scan_leaves(j, scan, values, err);
+	scan_free(scan);
+	free(values);
+	return rc;
+}
+
+/* ---- in order ---- */
+
+static void forget(struct passage *p)
+{
+	chunk_writer_free(p->writer);
+	p->writer = NULL;
+	parts_free(p->parts);
+	p->parts = NULL;
+}
+
+static int end_job(struct crew_work *work, size_t place, struct error *err)
+{
+	struct exporter *e = (struct exporter *)work;
+	struct job *j = &e->jobs[place];
+	struct passage *p = j->passage;
+	struct object_id id;
+	int rc = add_segment(j, err);
+
+	if (rc || !j->last)
+		return rc;
+	rc = chunk_writer_finish(p->writer, p->table, &id, err);
+	if (rc == 0)
+		rc = tree_add(&e->tables, p->table->folder, 1, &id, err);
+	else if (rc == 1)
+		rc = 0; /* a table without rows has no folder */
+	forget(p);
+	return rc;
+}
+
+/* ---- giving jobs ---- */
+
+static int tick(struct crew_work *work, struct error *err)
+{
+	struct exporter *e = (struct exporter *)work;
+	struct export_progress *p = e->progress;
+
+	if (p && p->tick && e->current && p->tick(p, e->current->name, e->rows))
+		return error_set(err, ERROR_INTERRUPTED, "interrupted");
+	return 0;
+}
+
+/* @return 0; 1: all stops */
+static int next_job(struct exporter *e, struct passage *p,
+		    struct chunk_place at, struct job **out)
+{
+	struct error err = ERROR_INIT;
+	struct job *j;
+	size_t place;
+	int rc = 0;
+
+	*out = NULL;
+	if (crew_place(e->crew, &place))
+		return 1;
+	j = &e->jobs[place];
+	j->turn.wait = wait_turn;
+	j->exporter = e;
+	j->place = place;
+	j->passage = p;
+	j->at = at;
+	j->last = 0;
+	j->rows = 0;
+	if (!j->segment)
+		rc = chunk_segment_new(&j->segment, e->sink, &err);
+	if (!rc)
+		rc = chunk_segment_begin(j->segment, p->table, &j->at, &j->turn,
+					 &err);
+	if (rc < 0) {
+		crew_fail(e->crew, place, &err);
+		return 1;
+	}
+	*out = j;
+	return 0;
+}
+
+/* Bytes of text that leaf `leaf` makes, roughly. */
+static size_t leaf_bytes(struct scan *scan, size_t leaf, struct value *values,
+			 size_t count)
+{
+	struct error ignored = ERROR_INIT;
+	size_t bytes = 0;
+	int64_t rowid;
+
+	scan_part(scan, leaf, leaf + 1);
+	while (bytes < SAMPLE_BYTES &&
+	       scan_next(scan, &rowid, values, &ignored) == 1) {
+		for (size_t i = 0; i < count; i++)
+			bytes += 16 + (values[i].class >= VALUE_TEXT
+					       ? values[i].size
+					       : 0);
+	}
+	return bytes;
+}
+
+/* How many leaves make a job.  It depends on the table alone, so that what is
+ * stored does as well. */
+static size_t leaves_a_job(const struct passage *p)
+{
+	size_t leaves = parts_count(p->parts), bytes = 0, i;
+	struct value *values = calloc(p->values + 1, sizeof(*values));
+	struct error ignored = ERROR_INIT;
+	struct scan *scan = NULL;
+
+	if (leaves > SAMPLES && values &&
+	    !parts_scan(p->parts, &scan, &ignored)) {
+		for (i = 0; i < SAMPLES && bytes < SAMPLE_BYTES; i++)
+			bytes += leaf_bytes(scan, leaves / SAMPLES * i, values,
+					    p->values);
+		leaves = JOB_BYTES / (bytes / i + 1) + 1;
+	}
+	scan_free(scan);
+	free(values);
+	return leaves;
+}
+
+/* @return 0; 1: all stops */
+static int give_leaves(struct exporter *e, struct passage *p)
+{
+	size_t leaves = parts_count(p->parts), step = leaves_a_job(p), at = 0;
+	struct chunk_place start = { .exact = 1 };
+	struct job *j;
+
+	while (at < leaves) {
+		if (next_job(e, p, start, &j))
+			return 1;
+		j->first = at;
+		at = leaves - at > step ? at + step : leaves;
+		j->end = at;
+		j->last = at == leaves;
+		crew_give(e->crew, j->place, leaves > WORTH_LEAVES);
+		/* what is in front of the others is not known to them */
+		start = (struct chunk_place){ .exact = 0, .rows = 1 };
+	}
+	return 0;
+}
+
+/* Rows that come through this thread. */
+struct stream {
+	struct row_taker taker; /* first: the callbacks get its address */
+	struct exporter *exporter;
+	struct passage *passage;
+	struct job *job; /* being filled; NULL: all stops */
+};
+
+static int fill(struct stream *s)
+{
+	struct chunk_place at = s->job->at;
+
+	if (chunk_segment_bytes(s->job->segment) < JOB_BYTES)
+		return 0;
+	crew_give(s->exporter->crew, s->job->place, 1);
+	return next_job(s->exporter, s->passage, at, &s->job) ? -1 : 0;
+}
+
+static int stream_row(struct row_taker *taker, int64_t rowid,
+		      const struct value *values, struct error *err)
+{
+	struct stream *s = (struct stream *)taker;
+	if (chunk_segment_row(s->job->segment, rowid, values, err) < 0 ||
+	    count_row(s->job, values) < 0)
+		return -1;
+	return fill(s);
+}
+
+static int stream_unsorted(struct row_taker *taker, int64_t rowid,
+			   const struct value *values, struct buffer *out,
+			   struct error *err)
+{
+	struct stream *s = (struct stream *)taker;
+	if (count_row(s->job, values) < 0)
+		return -1;
+	return chunk_segment_encode(s->job->segment, rowid, values, out, err);
+}
+
+static int stream_line(struct row_taker *taker, const char *line, size_t size,
+		       struct error *err)
+{
+	struct stream *s = (struct stream *)taker;
+
+	if (chunk_segment_line(s->job->segment, line, size, err) < 0)
+		return -1;
+	return fill(s);
+}
+
+/* @return 0; 1: all stops */
+static int give_rows(struct exporter *e, struct passage *p)
+{
+	struct stream s = {
+		.taker = { stream_row, stream_unsorted, stream_line },
+		.exporter = e,
+		.passage = p,
+	};
+	struct chunk_place start = { .exact = 1 };
+	struct error err = ERROR_INIT;
+	int rc;
+
+	if (next_job(e, p, start, &s.job))
+		return 1;
+	rc = export_rows(e->db, p->table, &s.taker, &err);
+	if (rc < 0 && s.job)
+		crew_fail(e->crew, s.job->place, &err);
+	if (rc < 0)
+		return 1;
+	s.job->last = 1;
+	crew_give(e->crew, s.job->place, 0);
+	return 0;
+}
+
+/* @return 0; 1: all stops */
+static int give_table(struct exporter *e, struct passage *p)
+{
+	struct error err = ERROR_INIT;
+	size_t place;
+	int rc;
+
+	e->current = p->table;
+	rc = chunk_writer_new(&p->writer, p->table, e->sink, &err);
+	if (!rc && !p->odd)
+		rc = database_parts(e->db, p->table, &p->parts, &err);
+	if (rc >= 0)
+		return p->parts ? give_leaves(e, p) : give_rows(e, p);
+	if (!crew_place(e->crew, &place))
+		crew_fail(e->crew, place, &err);
+	return 1;
+}
+
+/* From the table on that was found to be odd, all is done again. */
+static int give_tables(struct exporter *e, size_t count, struct error *err)
+{
+	size_t i = 0, place;
+	int rc;
+
+	for (;;) {
+		while (i < count && !give_table(e, &e->passages[i]))
+			i++;
+		rc = crew_wait(e->crew, &place, err);
+		if (rc <= 0)
+			return rc;
+		e->jobs[place].passage->odd = 1;
+		for (i = count; &e->passages[i] != e->jobs[place].passage;)
+			forget(&e->passages[--i]);
+	}
+}
+
+/* git has no empty folders */
+static int put_folder(struct exporter *e, struct tree *data, struct error *err)
+{
+	struct object_id id;
+
+	if (!e->tables.count)
+		return 0;
+	if (tree_put(&e->tables, e->sink, &id, err) < 0)
+		return -1;
+	return tree_add(data, "tables", 1, &id, err);
+}
+
+int export_tables(struct database *db, struct catalog *c, struct sink *s,
+		  struct export_progress *p, struct tree *data,
+		  struct error *err)
+{
+	struct exporter *e = calloc(1, sizeof(*e));
+	unsigned int jobs = p ? p->jobs : 0;
+	int rc = -1;
+
+	if (!e)
+		return error_nomem(err);
+	e->work = (struct crew_work){ run_job, end_job, tick };
+	e->db = db;
+	e->sink = s;
+	e->progress = p;
+	e->passages = calloc(c->table_count + 1, sizeof(*e->passages));
+	if (!e->passages) {
+		error_nomem(err);
+		goto done;
+	}
+	for (size_t i = 0; i < c->table_count; i++) {
+		e->passages[i].table = &c->tables[i];
+		e->passages[i].values = export_values(&c->tables[i]);
+	}
+	if (crew_new(&e->crew, s->batch_new ? jobs : 1, &e->work, err) == 0 &&
+	    give_tables(e, c->table_count, err) == 0)
+		rc = put_folder(e, data, err);
+done:
+	crew_free(e->crew);
+	for (size_t i = 0; i < 2 * CREW_JOBS_MAX; i++)
+		chunk_segment_free(e->jobs[i].segment);
+	for (size_t i = 0; e->passages && i < c->table_count; i++)
+		forget(&e->passages[i]);
+	tree_release(&e->tables);
+	free(e->passages);
+	free(e);
+	return rc;
+}
