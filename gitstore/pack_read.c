@@ -36,7 +36,7 @@
 #define MIDST_MAX SOURCE_FILE_MAX
 
 /* A buffer that grew beyond is not kept. */
-#define KEEP_BYTES ((size_t)4 << 20)
+#define KEEP_BYTES ((size_t)1 << 20)
 
 /* Bytes of a pack, as they were read */
 struct window {
