@@ -543,6 +543,9 @@ static int begin(struct database *db, struct error *err)
 {
 	int tries;
 
+	pages_free(db->pages);
+	db->pages = NULL;
+	db->pages_tried = 0;
 	for (tries = 1;; tries++) {
 		pages_before(db);
 		if (sql_run(db->sql, "BEGIN", err) < 0)

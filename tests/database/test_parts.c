@@ -239,7 +239,9 @@ static void a_half_checkpointed_wal_is_read(void **state)
 	app_run(sql, wal);
 	app_run(sql, rows);
 	old = reader_open(f->a);
-	app_run(sql, "UPDATE t SET d = 'new'; PRAGMA wal_checkpoint");
+	/* in place: the first frame behind is a leaf's */
+	app_run(sql,
+		"UPDATE u SET a = replace(a, 'u', 'v'); PRAGMA wal_checkpoint");
 	r = reader_open(f->a);
 	app_run(sql, "UPDATE u SET c = 'newer' WHERE rowid % 3 = 0;"
 		     "PRAGMA wal_checkpoint");
@@ -295,8 +297,7 @@ static uint64_t next_random(uint64_t *seed)
 static void do_something(sqlite3 *sql, uint64_t *seed)
 {
 	static const char *const things[] = {
-		"INSERT INTO t SELECT NULL, a, b, c, zeroblob(b * 300) FROM t "
-		"LIMIT 9",
+		"INSERT INTO t SELECT NULL, a, b, c, d FROM t LIMIT 9",
 		"UPDATE t SET c = c || 'x' WHERE id % 7 = abs(random() % 7)",
 		"DELETE FROM t WHERE id % 11 = abs(random() % 11)",
 		"INSERT INTO u SELECT c, b, a FROM u LIMIT 30",
@@ -394,6 +395,90 @@ static void fingerprint_all(struct database *db, const struct table *t)
 	for (i = 0; i < parts_count(p); i++)
 		assert_true(parts_fingerprint(p, key, i, out, &err) >= 0);
 	parts_free(p);
+}
+
+/* Put other bytes where `from` first stands, `skip` bytes into it. */
+static void patch(const char *path, const char *from, size_t size, size_t skip,
+		  const char *to, size_t to_size)
+{
+	struct buffer bytes = BUFFER_INIT;
+	char *at;
+
+	read_all(path, &bytes);
+	at = memmem(bytes.data, bytes.size, from, size);
+	assert_non_null(at);
+	memcpy(at + skip, to, to_size);
+	write_all(path, &bytes);
+	buffer_release(&bytes);
+}
+
+static void a_real_that_is_no_number_is_null(void **state)
+{
+	struct fixture *f = *state;
+	struct buffer out = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+	struct parts *p;
+	struct reader r;
+
+	make(f->a, "CREATE TABLE t(a); INSERT INTO t VALUES(1234.5)");
+	/* header of two bytes, type 7, the value */
+	patch(f->a, "\x02\x07\x40\x93\x4a", 5, 2, "\x7f\xf8", 2);
+	r = reader_open(f->a);
+	assert_rows(&r, "t", "1: null;");
+	assert_parts_of(&r, NULL);
+	assert_int_equal(
+		database_parts(r.db, catalog_table(r.catalog, "t"), &p, &err),
+		0);
+	assert_int_equal(take_parts(p, catalog_table(r.catalog, "t"), 1, &out),
+			 0);
+	assert_memory_equal(out.data, "1: 0/0:", 7);
+	parts_free(p);
+	reader_close(&r);
+	buffer_release(&out);
+}
+
+static void a_type_that_is_none_is_odd(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a, "CREATE TABLE t(a, b); INSERT INTO t VALUES(NULL, 'abc')");
+	patch(f->a,
+	      "\x03\x00\x13"
+	      "abc",
+	      6, 1, "\x0b", 1);
+	assert_parts(f->a, "t");
+}
+
+/* A page without cells, where SQLite stops. */
+static void an_empty_leaf_is_odd(void **state)
+{
+	struct buffer bytes = BUFFER_INIT;
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct reader r;
+	struct value v;
+	struct scan *s;
+	int64_t rowid;
+	int rc;
+
+	make(f->a, "PRAGMA page_size=512; CREATE TABLE t(a);" COUNT(
+			   90) "INSERT INTO t SELECT 'row ' || i FROM n");
+	/* pages are schema, root, leaves: the first leaf's number of cells */
+	read_all(f->a, &bytes);
+	assert_int_equal(bytes.data[1024], 13);
+	memset(bytes.data + 1024 + 3, 0, 2);
+	write_all(f->a, &bytes);
+	buffer_release(&bytes);
+	assert_parts(f->a, "t");
+	r = reader_open(f->a);
+	assert_int_equal(
+		database_scan(r.db, catalog_table(r.catalog, "t"), &s, &err),
+		0);
+	while ((rc = scan_next(s, &rowid, &v, &err)) > 0)
+		;
+	assert_int_equal(rc, -1);
+	scan_free(s);
+	reader_close(&r);
 }
 
 /* Flip bytes, most of them where pages begin: the rows are SQL's, or odd. */
@@ -606,6 +691,9 @@ int main(void)
 		fixture_test(a_wal_that_starts_anew_is_not_read),
 		fixture_test(a_shrunk_database_is_read),
 		fixture_test(readers_and_checkpoints_come_in_any_order),
+		fixture_test(a_real_that_is_no_number_is_null),
+		fixture_test(a_type_that_is_none_is_odd),
+		fixture_test(an_empty_leaf_is_odd),
 		fixture_test(damage_gives_the_rows_of_sql_or_none),
 		fixture_test(
 			a_fingerprint_tells_of_its_leaf_and_what_overflows),
