@@ -34,8 +34,8 @@
 
 /* Deltas up to a whole version.  Not all of a table's files have one limit, or
  * all their chains would be turned round in one export. */
-#define DEPTH_MAX  10
-#define DEPTH_LESS 7
+#define DEPTH_MAX  9
+#define DEPTH_LESS 6
 
 struct batch_entry {
 	struct object_id id;
@@ -59,6 +59,7 @@ struct put_batch {
 	struct own_reader reader;
 	struct buffer delta;  /* the one being made */
 	struct buffer turned; /* deltas of a chain that is turned round */
+	int root_stays;       /* the next step is about one that stays whole */
 };
 
 static int is_known(struct gitstore *g, const struct object_id *id)
@@ -179,6 +180,10 @@ static int turn_step(void *payload, const struct own_entry *older,
 	struct turned t = { .id = older->id, .base = newer->id };
 	int rc;
 
+	if (b->root_stays) {
+		b->root_stays = 0;
+		return 0;
+	}
 	buffer_clear(&b->delta);
 	rc = delta_make(newer_content->data, newer_content->size,
 			older_content->data, older_content->size,
@@ -225,6 +230,8 @@ static int add_turning(struct put_batch *b, const struct own_pack *p,
 	if (!add_entry(b, PACK_BLOB, id, NULL, data, size, err))
 		return -1;
 	buffer_clear(&b->turned);
+	/* many snapshots would make a long chain: then it has several wholes */
+	b->root_stays = b->g->retained > DEPTH_MAX;
 	rc = own_read(&b->reader, p, old, DELTA_FILE_MAX, &depth, turn_step, b,
 		      err);
 	if (!rc)

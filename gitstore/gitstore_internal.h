@@ -274,8 +274,11 @@ struct gitstore {
 	struct path_map newest_files; /* of the newest snapshot */
 	struct own_packs *own;        /* or NULL until `known` is loaded */
 	struct id_set packed;         /* what `pack` holds */
-	struct buffer copied;         /* an entry on its way into it */
-	struct object_id known_tip;   /* the tip that `known` is about */
+	size_t reads; /* what it may cost to look what is dropped */
+	int dropping; /* `pack` leaves out some of what older packs hold */
+	struct buffer copied;       /* an entry on its way into it */
+	struct object_id known_tip; /* the tip that `known` is about */
+	size_t retained;            /* snapshots, as of then */
 	int known_loaded;
 	struct pack_writer *pack; /* in the scratch folder */
 	int published;            /* 1: `pack` is readable, and complete but for

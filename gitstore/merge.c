@@ -13,10 +13,14 @@
  * there is not appended again.  So there are no cycles, whatever the packs that
  * entries come from say of each other.
  *
+ * What nothing reaches any more (see reach.c) is not taken along, unless as a
+ * base, or the pack was touched since we wrote it.  What only the snapshot
+ * reaches that this very export drops stays once more, for its readers.
+ *
  * A pack is removed when it is ours, no .keep or other file of git's lies
- * beside it, and every object in it lies in another pack of ours.  So nothing
- * ever goes that somebody could have come to rely on.  Readers find what is
- * gone in the other pack, as they do when git repacks.
+ * beside it, and every object in it lies in another pack of ours or is reached
+ * by nothing.  Readers find what is gone in the other pack, as they do when git
+ * repacks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +34,12 @@
 #include "gitstore/own_pack.h"
 
 #define RATIO 20
+
+/* Looking for what may go costs time, so it has to be worth it: a part of all
+ * that is taken along, and a budget that grows with it. */
+#define GARBAGE_PART   16
+#define READS_LEAST    1000
+#define BYTES_PER_READ 4096
 
 /* git takes a gc.pid that is older for a leftover */
 #define GC_AGE_S (12 * 3600)
@@ -46,21 +56,28 @@ int is_gc_running(struct gitstore *g)
 	return running;
 }
 
+static int is_there(struct gitstore *g, const char *name)
+{
+	char *path = path_join(g->objects, name);
+	int there = !path || file_exists(path);
+
+	free(path);
+	return there;
+}
+
 /* While git packs objects, or has an index over several packs, none may go. */
 static int may_remove(struct gitstore *g)
 {
-	static const char *const over_all[] = { "pack/multi-pack-index",
-						"pack/multi-pack-index.d" };
-	int there = is_gc_running(g);
-	size_t i;
+	return !is_gc_running(g) && !is_there(g, "pack/multi-pack-index") &&
+	       !is_there(g, "pack/multi-pack-index.d");
+}
 
-	for (i = 0; i < 2 && !there; i++) {
-		char *path = path_join(g->objects, over_all[i]);
-
-		there = !path || file_exists(path);
-		free(path);
-	}
-	return !there;
+/* Git's graph of commits must find those it lists; their trees it does not
+ * ask for. */
+static int has_commit_graph(struct gitstore *g)
+{
+	return is_there(g, "info/commit-graph") ||
+	       is_there(g, "info/commit-graphs");
 }
 
 /* ---- copying ---- */
@@ -107,11 +124,20 @@ static int compare_offsets(const void *a, const void *b)
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
+/* @param reached  or NULL: everything is */
+static int is_garbage(struct gitstore *g, const struct own_pack *p,
+		      const struct own_entry *e, const struct id_set *reached)
+{
+	return reached && !p->touched && !id_set_has(&g->known, &e->id) &&
+	       !id_set_has(reached, &e->id);
+}
+
 /* In the order in which they lie. @return 0, 1: one is damaged, -1 */
 static int copy_all(struct gitstore *g, const struct own_pack *p,
-		    struct error *err)
+		    const struct id_set *reached, struct error *err)
 {
 	const struct own_entry **all = calloc(p->count + 1, sizeof(*all));
+	int graph = has_commit_graph(g);
 	size_t i;
 	int rc = 0;
 
@@ -121,7 +147,11 @@ static int copy_all(struct gitstore *g, const struct own_pack *p,
 		all[i] = &p->entries[i];
 	qsort(all, p->count, sizeof(*all), compare_offsets);
 	for (i = 0; !rc && i < p->count; i++)
-		rc = own_copy(g, p, all[i], err);
+		if (is_garbage(g, p, all[i], reached) &&
+		    !(graph && own_is_commit(p, all[i])))
+			g->dropping = 1;
+		else
+			rc = own_copy(g, p, all[i], err);
 	free(all);
 	return rc;
 }
@@ -134,62 +164,108 @@ static int compare_sizes(const void *a, const void *b)
 	return (x->size > y->size) - (x->size < y->size);
 }
 
+static size_t reads_for(size_t entries, uint64_t garbage)
+{
+	return READS_LEAST + entries / GARBAGE_PART +
+	       (size_t)(garbage / BYTES_PER_READ);
+}
+
+/* What may stay behind is told by `reached`.
+ * @return 0; 1: it is not worth it, or cannot be told; -1 */
+static int find_garbage(struct gitstore *g, const struct own_pack **packs,
+			size_t count, struct id_set *reached, struct error *err)
+{
+	uint64_t garbage = 0, all = 0;
+	size_t i, k, entries = 0;
+
+	for (i = 0; i < count; i++) {
+		all += packs[i]->size;
+		entries += packs[i]->count;
+		for (k = 0; k < packs[i]->count; k++)
+			if (!id_set_has(&g->known, &packs[i]->entries[k].id) &&
+			    !id_set_has(&g->packed, &packs[i]->entries[k].id))
+				garbage += packs[i]->entries[k].size;
+	}
+	if (garbage < all / GARBAGE_PART)
+		return 1;
+	g->reads = reads_for(entries, garbage);
+	return reach_load(g, reached, g->reads, err);
+}
+
+/* How many, from the smallest on, are taken along? */
+static size_t choose(const struct own_pack **packs, size_t count, uint64_t size)
+{
+	size_t n;
+
+	for (n = 0; n < count && packs[n]->size / RATIO <= size; n++)
+		size += packs[n]->size;
+	return n;
+}
+
+static int merge(struct gitstore *g, const struct own_pack **packs,
+		 size_t count, struct error *err)
+{
+	struct id_set reached = { NULL, 0, 0 };
+	int rc = find_garbage(g, packs, count, &reached, err);
+	const struct id_set *told = rc ? NULL : &reached;
+	size_t i;
+
+	/* a damaged one stays where it is, for git to judge */
+	for (i = 0; rc >= 0 && i < count; i++)
+		rc = copy_all(g, packs[i], told, err);
+	id_set_release(&reached);
+	return rc < 0 ? -1 : 0;
+}
+
 int packs_merge(struct gitstore *g, struct error *err)
 {
-	const struct own_pack **by_size;
+	const struct own_pack **packs;
 	const struct own_packs *o = g->own;
-	uint64_t size = pack_writer_size(g->pack);
 	size_t i;
-	int rc = 0;
+	int rc;
 
+	g->dropping = 0;
 	if (!o || !o->count || !may_remove(g))
 		return 0;
-	by_size = calloc(o->count, sizeof(*by_size));
-	if (!by_size)
+	packs = calloc(o->count, sizeof(*packs));
+	if (!packs)
 		return error_nomem(err);
 	for (i = 0; i < o->count; i++)
-		by_size[i] = &o->packs[i];
-	qsort(by_size, o->count, sizeof(*by_size), compare_sizes);
-	for (i = 0; rc >= 0 && i < o->count; i++) {
-		if (by_size[i]->size / RATIO > size)
-			break;
-		/* a damaged one stays where it is, for git to judge */
-		rc = copy_all(g, by_size[i], err);
-		size += by_size[i]->size;
-	}
-	free(by_size);
-	return rc < 0 ? -1 : 0;
+		packs[i] = &o->packs[i];
+	qsort(packs, o->count, sizeof(*packs), compare_sizes);
+	rc = merge(g, packs, choose(packs, o->count, pack_writer_size(g->pack)),
+		   err);
+	free(packs);
+	return rc;
 }
 
 /* ---- removing ---- */
 
-/* Is every object of `a` in `b` too? */
-static int is_within(const struct own_pack *a, const struct own_pack *b)
+/* Is every object of `a` in `b` too, or reached by nothing?
+ * @param reached  or NULL: it cannot be told */
+static int is_within(const struct own_pack *a, const struct own_pack *b,
+		     const struct id_set *reached)
 {
-	size_t i, k = 0;
-	int diff = 0;
+	size_t i;
 
-	for (i = 0; i < a->count; i++) {
-		for (diff = 1; k < b->count && diff > 0; k++)
-			diff = memcmp(&a->entries[i].id, &b->entries[k].id,
-				      sizeof(struct object_id));
-		if (diff)
+	if (a->touched)
+		reached = NULL;
+	for (i = 0; i < a->count; i++)
+		if (!own_pack_find(b, &a->entries[i].id) &&
+		    (!reached || id_set_has(reached, &a->entries[i].id)))
 			return 0;
-	}
 	return 1;
 }
 
-/* Packs stand in the order of their age: of two equal ones the newer stays. */
+/* Newer ones stand in front: of two with the same objects the newer stays. */
 static int is_needless(const struct own_packs *o, size_t at,
-		       const unsigned char *gone)
+		       const struct id_set *reached, const unsigned char *gone)
 {
 	size_t i;
 
 	for (i = 0; i < o->count; i++)
 		if (i != at && !gone[i] &&
-		    (o->packs[at].count < o->packs[i].count ||
-		     (o->packs[at].count == o->packs[i].count && i < at)) &&
-		    is_within(&o->packs[at], &o->packs[i]))
+		    is_within(&o->packs[at], &o->packs[i], reached))
 			return 1;
 	return 0;
 }
@@ -210,25 +286,43 @@ static void remove_pack(const struct own_pack *p)
 	buffer_release(&path);
 }
 
+static size_t remove_needless(const struct own_packs *o,
+			      const struct id_set *reached)
+{
+	unsigned char *gone = calloc(o->count, 1);
+	size_t i, removed = 0;
+
+	/* the oldest first */
+	for (i = o->count; gone && i-- > 0;) {
+		gone[i] = (unsigned char)is_needless(o, i, reached, gone);
+		if (gone[i])
+			remove_pack(&o->packs[i]);
+		removed += gone[i];
+	}
+	free(gone);
+	return removed;
+}
+
 void packs_tidy(struct gitstore *g)
 {
 	char *folder = path_join(g->objects, "pack");
 	struct own_packs o = { NULL, 0 };
-	unsigned char *gone = NULL;
-	size_t i, removed = 0;
+	struct id_set reached = { NULL, 0, 0 };
+	const struct id_set *told = NULL;
 
-	if (folder && may_remove(g) &&
-	    !own_packs_load(&o, folder, g->hasher, NULL) && o.count > 1)
-		gone = calloc(o.count, 1);
-	for (i = o.count; gone && i-- > 0;) {
-		gone[i] = (unsigned char)is_needless(&o, i, gone);
-		if (gone[i])
-			remove_pack(&o.packs[i]);
-		removed += gone[i];
-	}
-	if (removed)
+	if (!folder || !may_remove(g) ||
+	    own_packs_load(&o, folder, g->hasher, NULL) < 0 || o.count < 2)
+		goto done;
+	/* what nothing reached when the packs were merged somebody may have
+	 * found a use for since */
+	if (g->dropping && !store_look_again(g, NULL) &&
+	    !reach_load(g, &reached, g->reads * 2, NULL))
+		told = &reached;
+	if (remove_needless(&o, told))
 		store_look_again(g, NULL);
-	free(gone);
-	free(folder);
+	g->dropping = 0;
+done:
+	id_set_release(&reached);
 	own_packs_release(&o);
+	free(folder);
 }

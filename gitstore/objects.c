@@ -614,6 +614,7 @@ int known_load(struct gitstore *g, struct error *err)
 	rc = history_of_branch(g, &h, err);
 	if (h)
 		g->known_tip = h->tip;
+	g->retained = h ? h->count : 0;
 	if (!rc)
 		rc = walk_history(&w, h, err);
 	walk_release(&w);

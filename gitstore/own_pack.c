@@ -75,6 +75,15 @@ static int is_own_name(const char *hex, const unsigned char *pack_hash,
 	return !memcmp(hex, want, OBJECT_HEX_SIZE - 1);
 }
 
+long own_time(const char *stem)
+{
+	const char *name = path_base(stem);
+
+	/* microseconds: not every file system keeps more */
+	return (long)(hash_bytes64(name, strlen("pack-") + 40) % 1000000) *
+	       1000;
+}
+
 /* ---- files ---- */
 
 static int read_at(int fd, void *data, size_t size, uint64_t at)
@@ -244,6 +253,7 @@ static int open_pack(struct own_pack *p, struct hasher *hasher,
 		return 1;
 	p->size = (uint64_t)st.st_size;
 	p->mtime = st.st_mtim;
+	p->touched = st.st_mtim.tv_nsec != own_time(p->stem);
 	if (read_at(p->fd, head, sizeof(head), 0) < 0 ||
 	    read_at(p->fd, hash, sizeof(hash), p->size - HASH_BYTES) < 0 ||
 	    memcmp(head, "PACK\0\0\0\2", 8) != 0 ||
@@ -438,6 +448,14 @@ int own_base(const struct own_pack *p, const struct own_entry *e,
 		return 0;
 	*base = own_pack_find(p, &v.base);
 	return *base ? 0 : -1;
+}
+
+int own_is_commit(const struct own_pack *p, const struct own_entry *e)
+{
+	unsigned char head;
+
+	return !read_at(p->fd, &head, 1, e->offset) &&
+	       (head >> 4 & 7) == PACK_COMMIT;
 }
 
 /* ---- content ---- */

@@ -36,6 +36,7 @@ struct own_pack {
 	int fd;
 	uint64_t size;
 	struct timespec mtime;
+	int touched;               /* somebody may have come to rely on it */
 	struct own_entry *entries; /* by id */
 	size_t count;
 };
@@ -49,6 +50,10 @@ struct own_packs {
  *  @param pack_hash  its last 20 bytes */
 int own_name(char hex[OBJECT_HEX_SIZE], const unsigned char *pack_hash,
 	     struct hasher *hasher, struct error *err);
+
+/** The nanoseconds that we set in a pack's time.  Git touches a pack that holds
+ *  what it was to write; then they are others.  @param stem  with its path */
+long own_time(const char *stem);
 
 /**
  * Look which packs in `folder` are ours.  Those that cannot be read soundly
@@ -89,6 +94,8 @@ int own_entry_raw(const struct own_pack *p, const struct own_entry *e,
 int own_base(const struct own_pack *p, const struct own_entry *e,
 	     const struct own_entry **base);
 
+int own_is_commit(const struct own_pack *p, const struct own_entry *e);
+
 /** Memory that one thread reads with. */
 struct own_reader {
 	struct inflater *inflater;
@@ -113,6 +120,17 @@ typedef int (*own_step)(void *payload, const struct own_entry *older,
 int own_read(struct own_reader *r, const struct own_pack *p,
 	     const struct own_entry *e, size_t limit, unsigned int *depth,
 	     own_step step, void *payload, struct error *err);
+
+/* ---- reach.c ---- */
+
+/**
+ * Add all objects that anything in the repository reaches.
+ *
+ * @param budget  objects that may be read for it
+ * @return 0; 1: it cannot be told; -1: out of memory
+ */
+int reach_load(struct gitstore *g, struct id_set *reached, size_t budget,
+	       struct error *err);
 
 /* ---- merge.c ---- */
 

@@ -75,7 +75,8 @@ static int name_files(struct gitstore *g, struct placed *p,
 	return 0;
 }
 
-/* Set the pack's time a second back: touched now is then never equal. */
+/* Set the pack's time a second back: touched now is then never equal.  Later
+ * its nanoseconds tell whether it was touched since. */
 static int set_time(struct placed *p, const char *pack, struct error *err)
 {
 	struct timespec times[2];
@@ -86,6 +87,7 @@ static int set_time(struct placed *p, const char *pack, struct error *err)
 	times[0] = st.st_atim;
 	times[1] = st.st_mtim;
 	times[1].tv_sec--;
+	times[1].tv_nsec = own_time(p->pack);
 	if (utimensat(AT_FDCWD, pack, times, 0) < 0 || stat(pack, &st) < 0)
 		return error_errno(err, ERROR_FAILED, "cannot write '%s'",
 				   pack);

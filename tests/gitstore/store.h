@@ -97,11 +97,9 @@ static inline int teardown(void **state)
 
 /** Put a snapshot's files: data/tables/t/0.jsonl with `rows`, and what is
  *  different in each run. */
-static inline int put_files(struct gitstore *g, const char *rows,
-			    const char *run, struct gitstore_snapshot *s,
-			    struct error *err)
+static inline int put_into(struct sink *sink, const char *rows, const char *run,
+			   struct gitstore_snapshot *s, struct error *err)
 {
-	struct sink *sink = gitstore_sink(g, err);
 	struct tree t = { NULL, 0, 0 };
 	struct object_id id;
 
@@ -120,6 +118,13 @@ static inline int put_files(struct gitstore *g, const char *rows,
 	    tree_add(&t, "snapshot.json", 0, &id, err) < 0)
 		return -1;
 	return tree_put(&t, sink, &s->tree, err);
+}
+
+static inline int put_files(struct gitstore *g, const char *rows,
+			    const char *run, struct gitstore_snapshot *s,
+			    struct error *err)
+{
+	return put_into(gitstore_sink(g, err), rows, run, s, err);
 }
 
 static inline struct gitstore_snapshot snapshot_of(const char *drill,

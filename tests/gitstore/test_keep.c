@@ -235,6 +235,39 @@ static void a_source_keeps_its_five_whatever_others_do(void **state)
 	assert_git(f, "", FSCK);
 }
 
+static void a_damaged_branch_is_no_reason_to_go_without(void **state)
+{
+	struct fixture *f = *state;
+	struct gitstore_snapshot s = snapshot_of("none (test)", T0 + 5);
+	struct object_id id = add(f, "one\n", 0), tree;
+	struct sink *sink;
+	char *name;
+
+	(void)id;
+	assert_int_equal(
+		repo_sh(f->repo,
+			"git rev-parse database-backups >../tip && mv "
+			".git/objects/pack/*.pack ../p && rm -f "
+			".git/objects/pack/* && git unpack-objects -q <../p && "
+			"t=$(cat ../tip) && rm -f .git/objects/$(echo $t | cut "
+			"-c1-2)/$(echo $t | cut -c3-)"),
+		0);
+	reopen(f);
+	assert_null(gitstore_sink(f->g, &f->err));
+	assert_int_equal(f->err.code, ERROR_DAMAGE);
+	error_clear(&f->err);
+	sink = gitstore_undo_sink(f->g, &f->err);
+	assert_non_null(sink);
+	assert_ok(put_into(sink, "one\n", "run", &s, &f->err), &f->err);
+	tree = s.tree;
+	assert_ok(gitstore_publish(f->g, &f->err), &f->err);
+	assert_ok(gitstore_keep_undo(f->g, &s, &name, &id, &f->err), &f->err);
+	assert_same(&tree, &s.tree);
+	assert_git(f, "one", "git show refs/dbstow/%s:data/tables/t/0.jsonl",
+		   name);
+	free(name);
+}
+
 static void equal_content_takes_no_second_place(void **state)
 {
 	struct fixture *f = *state;
@@ -318,6 +351,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			equal_content_takes_no_second_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_damaged_branch_is_no_reason_to_go_without, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			an_equal_one_that_lost_a_file_is_no_safety, setup,
 			teardown),
