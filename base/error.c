@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/secret.h"
+
 /* Length of `text` without a UTF-8 sequence that was cut at its end. */
 static size_t whole_characters(const char *text, size_t size)
 {
@@ -55,6 +57,10 @@ record(struct error *err, enum error_code code, const char *fmt, va_list args)
 	else if ((size_t)n >= sizeof(err->message))
 		err->message[whole_characters(err->message,
 					      sizeof(err->message) - 1)] = '\0';
+	if (n >= 0 && (size_t)n < sizeof(err->message))
+		secret_redact(err->message);
+	else
+		secret_redact_cut(err->message);
 	disarm(err->message);
 }
 

@@ -41,7 +41,8 @@ struct error {
  * Record an error unless one is recorded already.
  *
  * Control characters in the formatted text are replaced by '?', so text from
- * a database or a server can't move the cursor of a terminal.
+ * a database or a server can't move the cursor of a terminal, and what is
+ * secret (base/secret.h) by "***".
  *
  * @param err  may be NULL: then nothing is recorded
  * @param fmt  lower case, subject in single quotes; a second sentence after
