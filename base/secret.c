@@ -101,6 +101,8 @@ static char *percent_of(const char *value)
 static int check(const char *where, const char *value, size_t size,
 		 struct error *err)
 {
+	unsigned char c;
+
 	if (!size)
 		return error_set(err, ERROR_USAGE, "%s is empty", where);
 	if (size > SECRET_BYTES)
@@ -109,7 +111,8 @@ static int check(const char *where, const char *value, size_t size,
 				 "may have",
 				 where, SECRET_BYTES);
 	for (size_t i = 0; i < size; i++) {
-		if (value[i] < 0x20 || value[i] > 0x7e)
+		c = (unsigned char)value[i];
+		if (c < 0x20 || c == 0x7f)
 			return error_set(err, ERROR_USAGE,
 					 "%s holds a character that cannot "
 					 "stand in a header; is it the token "

@@ -25,8 +25,7 @@ struct secret;
  * @param value  not NUL-terminated; a newline (LF or CR LF) at its end is
  *               left out
  * @return 0, or -1 with ERROR_USAGE: empty, too long, or with control
- *         characters or bytes beyond ASCII, none of which can stand in a
- *         header
+ *         characters, which cannot stand in a header
  */
 int secret_new(struct secret **out, const char *where, const char *value,
 	       size_t size, struct error *err);
