@@ -10,11 +10,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/proof.h"
 #include "cmd/snapshots.h"
 #include "database/database.h"
+#include "export/cache.h"
 #include "export/export.h"
 #include "gitstore/gitstore.h"
 #include "snapshot/catalog.h"
@@ -26,7 +28,7 @@ struct export_options {
 	const char *db, *name, *description, *kind, *source, *scratch, *output;
 	const char *app_commit;
 	unsigned int keep, timeout_s;
-	int always, adopt, no_drill, allow_empty, set_policy;
+	int always, adopt, no_drill, allow_empty, set_policy, rescan;
 };
 
 /** What one run knows. */
@@ -39,7 +41,11 @@ struct run {
 	struct catalog *catalog;
 	struct snapshot_info info;
 	struct object_id content;
-	unsigned int keep; /* 0: as the branch says */
+	struct export_cache *cache; /* or NULL */
+	struct buffer identity;     /* of the file when its transaction began */
+	int identified;             /* 1: and still the same at its end */
+	int not_read;               /* 1: nobody wrote to the file */
+	unsigned int keep;          /* 0: as the branch says */
 	char drill[512];
 	int drilled; /* 1: proven */
 };
@@ -91,10 +97,68 @@ static int open_database(struct run *r, struct error *err)
 	};
 
 	if (database_open(&r->db, r->o->db, &open, err) < 0 ||
-	    database_begin(r->db, err) < 0 ||
-	    database_catalog(r->db, &r->catalog, err) < 0)
+	    database_begin(r->db, err) < 0)
 		return -1;
 	return 0;
+}
+
+/* ---- what the last run found ---- */
+
+/* One cache a branch, as a branch has one source. */
+static char *cache_path(struct run *r)
+{
+	const char *folder = gitstore_folder(r->store, NULL);
+	struct buffer path = BUFFER_INIT;
+	const char *branch = gitstore_branch(r->store);
+
+	if (!folder)
+		return NULL;
+	buffer_printf(&path, "%s/cache-%016llx", folder,
+		      (unsigned long long)hash_bytes64(branch, strlen(branch)));
+	return buffer_detach(&path);
+}
+
+/* Without a cache the work is done, that is all. */
+static void open_cache(struct run *r)
+{
+	struct buffer about = BUFFER_INIT;
+	char *path = cache_path(r);
+
+	buffer_printf(&about, DBSTOW_VERSION " %s", r->o->source);
+	if (path && buffer_cstr(&about))
+		export_cache_open(&r->cache, path, about.data, r->o->rescan,
+				  NULL);
+	buffer_release(&about);
+	free(path);
+}
+
+static void identify(struct run *r)
+{
+	int settled;
+
+	buffer_clear(&r->identity);
+	if (database_identity(r->db, &r->identity, &settled) != 0)
+		buffer_clear(&r->identity);
+}
+
+/* At the end of the transaction: does the file stand as it stood at its
+ * beginning, and would a later write show? */
+static void identify_again(struct run *r)
+{
+	struct buffer now = BUFFER_INIT;
+	int settled;
+
+	r->identified = r->identity.size &&
+			database_identity(r->db, &now, &settled) == 0 &&
+			settled && now.size == r->identity.size &&
+			!memcmp(now.data, r->identity.data, now.size);
+	buffer_release(&now);
+}
+
+static void save_cache(struct run *r)
+{
+	export_cache_save(r->cache, r->identified ? r->identity.data : NULL,
+			  r->identity.size, &r->content);
 }
 
 static char *copy(const char *text)
@@ -107,6 +171,7 @@ static void fill_info(struct run *r)
 	struct snapshot_info *i = &r->info;
 	const struct export_options *o = r->o;
 
+	snapshot_info_release(i);
 	i->created_at_s = clock_now();
 	i->source = strdup(o->source);
 	i->tool_version = strdup(DBSTOW_VERSION);
@@ -153,6 +218,7 @@ static int scan(struct run *r, struct sink *s, struct error *err)
 	cmd_progress_end(&t.shown);
 	if (rc < 0)
 		return -1;
+	identify_again(r);
 	database_close(r->db);
 	r->db = NULL;
 	count_totals(r);
@@ -313,10 +379,10 @@ static void tell(const struct run *r, const struct gitstore_result *res)
 	object_hex(content, &r->content);
 	if (r->cmd->json) {
 		json_t *o = json_pack(
-			"{s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I}",
+			"{s:s, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I}",
 			"snapshot", id, "content", content, "changed",
-			!res->unchanged, "drill", r->drill, "tables",
-			(json_int_t)r->info.tables, "rows",
+			!res->unchanged, "read", !r->not_read, "drill",
+			r->drill, "tables", (json_int_t)r->info.tables, "rows",
 			(json_int_t)r->info.rows, "bytes",
 			(json_int_t)r->info.bytes, "retained",
 			(json_int_t)res->retained, "dropped",
@@ -334,7 +400,10 @@ static void tell(const struct run *r, const struct gitstore_result *res)
 		 cmd_bytes(bytes, r->info.bytes));
 	if (res->unchanged)
 		cmd_note(r->cmd,
-			 "unchanged: snapshot %.8s holds the same content", id);
+			 "unchanged: snapshot %.8s holds the same content%s",
+			 id,
+			 r->not_read ? "; the file was not written to since"
+				     : "");
 	else
 		cmd_note(r->cmd,
 			 "stored as snapshot %.8s (%s); %zu on the branch%s",
@@ -438,6 +507,8 @@ static int read_history(struct run *r, struct error *err)
 {
 	char *note = NULL;
 
+	history_free(r->history);
+	r->history = NULL;
 	if (gitstore_history(r->store, 0, &r->history, &note, err) < 0)
 		return -1;
 	if (note)
@@ -446,47 +517,107 @@ static int read_history(struct run *r, struct error *err)
 	return 0;
 }
 
-static int snapshot_to_branch(struct run *r, struct error *err)
+/* Is the content the newest snapshot's, and nothing left to do about it? */
+static int is_stored(const struct run *r)
 {
 	const struct export_options *o = r->o;
-	struct gitstore_result res = { 0 };
-	struct sink *s;
-	int same, status = 0;
 
-	if (cmd_open_store(r->cmd, &r->store, err) < 0 || keep(r, err) < 0 ||
-	    gitstore_check(r->store, o->source, o->adopt, err) < 0 ||
-	    open_database(r, err) < 0)
+	return equals_newest(r) && !o->always && !o->name && !o->description &&
+	       (o->no_drill || (r->history->snapshots[0].drill &&
+				!strcmp(r->history->snapshots[0].drill, "ok")));
+}
+
+/** Note on the branch that the content was found again.
+ *  @return 0; 1: the branch has another newest snapshot by now; -1 */
+static int note_unchanged(struct run *r, struct gitstore_result *res,
+			  struct error *err)
+{
+	static const struct object_id none;
+	const struct snapshot *newest = &r->history->snapshots[0];
+
+	snprintf(r->drill, sizeof(r->drill), "%s",
+		 newest->drill ? newest->drill : "none (not recorded)");
+	r->drilled = !strcmp(r->drill, "ok");
+	r->info.tables = newest->tables;
+	r->info.rows = newest->rows;
+	r->info.bytes = newest->bytes;
+	if (commit(r, NULL, NULL, res, err) < 0)
+		return -1;
+	return !memcmp(&res->id, &none, sizeof(none));
+}
+
+/** Nobody wrote to the file since its content was found to be the newest
+ *  snapshot's.  @return 0; 1: it has to be read; -1 */
+static int without_reading(struct run *r, struct gitstore_result *res,
+			   struct error *err)
+{
+	identify(r);
+	if (r->o->adopt || !r->cache ||
+	    !export_cache_content(r->cache, r->identity.data, r->identity.size,
+				  &r->content))
+		return 1;
+	if (read_history(r, err) < 0)
+		return -1;
+	if (!is_stored(r))
+		return 1;
+	r->info.created_at_s = clock_now();
+	r->info.source = strdup(r->o->source);
+	if (!r->info.source)
+		return error_nomem(err);
+	r->not_read = 1;
+	return note_unchanged(r, res, err);
+}
+
+static int by_reading(struct run *r, struct gitstore_result *res,
+		      struct error *err)
+{
+	struct sink *s;
+	int rc = 1;
+
+	r->not_read = 0;
+	if (database_catalog(r->db, &r->catalog, err) < 0)
 		return -1;
 	fill_info(r);
 	if (!(s = gitstore_sink(r->store, err)) || scan(r, s, err) < 0)
 		return -1;
 
 	/* Taken now, not before the scan: others may have stored meanwhile. */
-	if (!o->adopt && read_history(r, err) < 0)
+	if (!r->o->adopt && read_history(r, err) < 0)
 		return -1;
 	if (!r->history && !(r->history = calloc(1, sizeof(*r->history))))
 		return error_nomem(err);
-	same = equals_newest(r) && !o->always && !o->name && !o->description &&
-	       (o->no_drill || (r->history->snapshots[0].drill &&
-				!strcmp(r->history->snapshots[0].drill, "ok")));
-	if (same) {
-		snprintf(r->drill, sizeof(r->drill), "%s",
-			 r->history->snapshots[0].drill
-				 ? r->history->snapshots[0].drill
-				 : "none (not recorded)");
-		r->drilled = !strcmp(r->drill, "ok");
-		if (commit(r, NULL, NULL, &res, err) < 0)
-			return -1;
-	} else if (store(r, s, &res, err) < 0) {
+	if (is_stored(r))
+		rc = note_unchanged(r, res, err);
+	if (rc > 0)
+		rc = store(r, s, res, err);
+	if (rc == 0)
+		save_cache(r);
+	return rc;
+}
+
+static int snapshot_to_branch(struct run *r, struct error *err)
+{
+	const struct export_options *o = r->o;
+	struct gitstore_result res = { 0 };
+	int rc;
+
+	if (cmd_open_store(r->cmd, &r->store, err) < 0 || keep(r, err) < 0 ||
+	    gitstore_check(r->store, o->source, o->adopt, err) < 0 ||
+	    open_database(r, err) < 0)
 		return -1;
-	}
+	open_cache(r);
+	rc = without_reading(r, &res, err);
+	if (rc > 0)
+		rc = by_reading(r, &res, err);
+	if (rc < 0)
+		return -1;
 	tell(r, &res);
 	if (!r->drilled && !o->no_drill) {
 		cmd_warn("stored, but not proven restorable: drill %s",
 			 r->drill);
-		status = EXIT_ATTENTION;
+		return EXIT_ATTENTION;
 	}
-	return status;
+	return 0;
 }
 
 /* ---- --output: the document instead, no git ---- */
@@ -514,7 +645,8 @@ static int document(struct run *r, struct error *err)
 	struct output o = { NULL, NULL, &r->info };
 
 	if (output_check(r->o->output, r->o->db, err) < 0 ||
-	    open_database(r, err) < 0)
+	    open_database(r, err) < 0 ||
+	    database_catalog(r->db, &r->catalog, err) < 0)
 		return -1;
 	fill_info(r);
 	r->info.tables = count_tables(r->catalog);
@@ -531,6 +663,8 @@ static int document(struct run *r, struct error *err)
 static void run_release(struct run *r)
 {
 	database_close(r->db);
+	export_cache_free(r->cache);
+	buffer_release(&r->identity);
 	history_free(r->history);
 	gitstore_free(r->store);
 	catalog_free(r->catalog);
@@ -580,6 +714,9 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 		{ .name = "no-drill",
 		  .flag = &o.no_drill,
 		  .help = "do not prove that the snapshot restores" },
+		{ .name = "rescan",
+		  .flag = &o.rescan,
+		  .help = "read all of the database, changed or not" },
 		{ .name = "scratch",
 		  .text = &o.scratch,
 		  .arg = "DIR",

@@ -19,6 +19,7 @@
 
 #include "snapshot/value.h"
 
+struct buffer;
 struct catalog;
 struct database;
 struct error;
@@ -53,6 +54,19 @@ int database_catalog(struct database *db, struct catalog **out,
 
 /** Page count and page size, for free-space checks and progress. */
 int database_size(struct database *db, uint64_t *bytes, struct error *err);
+
+/**
+ * Append what tells this state of the database file from others: while it is
+ * the same, nobody wrote to it.
+ *
+ * @param db       after database_begin()
+ * @param settled  receives 1 when a later write would surely show: the file
+ *                 was last written long enough ago.  Only then may it be kept
+ *                 for later, together with what was read in this transaction;
+ *                 it is to be the same at its beginning and end.
+ * @return 0; 1: nothing can be told (a private copy, a network file system)
+ */
+int database_identity(struct database *db, struct buffer *out, int *settled);
 
 /** Roll back, close, remove a private copy.  NULL is allowed. */
 void database_close(struct database *db);

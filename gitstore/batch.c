@@ -427,9 +427,21 @@ static int put(struct sink *s, enum object_type type, const char *name,
 	return batch_store(s, g->puts, err);
 }
 
+/* Trees among the known ones were read from the list's snapshots, with all that
+ * is below them, or put after all that is below them. */
+static int has(struct sink *s, const struct object_id *id)
+{
+	struct gitstore *g = (struct gitstore *)s;
+
+	if (!g->known_loaded && known_load(g, NULL) < 0)
+		return 0;
+	return is_known(g, id);
+}
+
 void batch_sink(struct gitstore *g)
 {
 	g->sink.put = put;
+	g->sink.has = has;
 	g->sink.batch_new = batch_new;
 	g->sink.batch_put = batch_put;
 	g->sink.batch_store = batch_store;

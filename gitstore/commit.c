@@ -460,6 +460,8 @@ static int apply_addition(struct gitstore *g, struct history *h, struct edit *e,
 		a->result.id = h->snapshots[0].id;
 		a->result.unchanged = 1;
 		a->edit.snapshot = NULL;
+	} else if (object_is_zero(&a->s->tree)) {
+		return 1;
 	} else if (add_snapshot(g, h, a, err) < 0) {
 		return -1;
 	}

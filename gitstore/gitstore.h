@@ -52,6 +52,9 @@ void gitstore_free(struct gitstore *g);
  *  first use, mode 0700. Borrowed. */
 const char *gitstore_folder(struct gitstore *g, struct error *err);
 
+/** The branch's short name.  Borrowed. */
+const char *gitstore_branch(const struct gitstore *g);
+
 /**
  * A value of the repository's git configuration ("dbstow.keep"), or of the file
  * ".dbstow" at the top of the work tree, which comes first.
@@ -169,7 +172,8 @@ int gitstore_tree_source(struct gitstore *g, const struct object_id *tree,
 			 struct source **out, struct error *err);
 
 struct gitstore_snapshot {
-	struct object_id tree;    /* root tree */
+	struct object_id tree;    /* root tree; all zero: nothing was put, only
+				     note that the content was found again */
 	struct object_id content; /* its data/ */
 	int64_t created_at_s;
 	const char *source;
@@ -187,7 +191,9 @@ struct gitstore_snapshot {
 };
 
 struct gitstore_result {
-	struct object_id id; /* the new snapshot, or the existing equal one */
+	struct object_id id; /* the new snapshot, or the existing equal one;
+				all zero: there was no tree to add, and the
+				newest snapshot has other content */
 	int unchanged;       /* 1: equal content, only Checked: moved */
 	size_t retained;     /* snapshots on the branch now */
 	size_t dropped;      /* by retention */

@@ -473,3 +473,8 @@ void object_from_oid(struct object_id *out, const git_oid *id)
 {
 	memcpy(out->bytes, id->id, sizeof(out->bytes));
 }
+
+const char *gitstore_branch(const struct gitstore *g)
+{
+	return g->branch;
+}

@@ -37,6 +37,9 @@ struct sink {
 	int (*put)(struct sink *, enum object_type type, const char *name,
 		   const void *data, size_t size, struct object_id *id,
 		   struct error *err);
+	/* Is the object, with all that it leads to, one that need not be put?
+	 * @return 1 or 0.  NULL: nothing is known of any. */
+	int (*has)(struct sink *, const struct object_id *id);
 	/*
 	 * Batches: the work of put() in many threads at once, and objects
 	 * stored in an order that does not depend on the threads.  A sink that

@@ -1,0 +1,168 @@
+/*
+ * sqlite_identity.c - what tells one state of a database file from another
+ *
+ * An export of a database that nobody wrote to since the last one need not
+ * read it.  Whether anybody did is told by
+ *
+ * - the file: device, inode, size, and mtime and ctime to the nanosecond;
+ * - the change counter, version-valid-for and version in its header
+ *   (https://sqlite.org/fileformat2.html, section 1.3).  Alone they would not
+ *   do: in WAL mode commits leave the counter as it is, and so does the
+ *   checkpoint of the last connection;
+ * - with frames in the WAL, its file in the same way, but for its ctime, which
+ *   changes when root opens it (SQLite gives it the database's owner); and the
+ *   header of its index: salts, last frame, checksum over all frames, and a
+ *   counter of commits;
+ * - the machine's boot: after an unclean end a file may not hold what its times
+ *   tell of.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "database/sqlite_pages.h"
+
+/*
+ * A file system's times advance in steps: a write right after the one that we
+ * saw may leave the same.  Only times this far back are final, also on file
+ * systems that count two seconds at a time.
+ */
+#define SETTLED_NS (INT64_C(2100) * 1000 * 1000)
+
+/* File systems whose times come from another machine or from a cache. */
+static int is_remote(const char *path)
+{
+	static const uint32_t remote[] = {
+		0x6969,     /* NFS */
+		0x517b,     /* SMB */
+		0xff534d42, /* CIFS */
+		0xfe534d42, /* SMB 2 */
+		0x01021997, /* 9P */
+		0x65735546, /* FUSE */
+		0x5346414f, /* AFS */
+		0x00c36400, /* Ceph */
+		0x013111a8, /* IBRIX */
+		0x0bd00bd0, /* Lustre */
+	};
+	struct statfs s;
+
+	if (statfs(path, &s) < 0)
+		return 1;
+	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
+		if ((uint32_t)s.f_type == remote[i])
+			return 1;
+	}
+	return 0;
+}
+
+static int add_boot(struct buffer *out)
+{
+	char id[64];
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, id, sizeof(id));
+
+	if (fd >= 0)
+		close(fd);
+	if (got < 36)
+		return -1;
+	buffer_printf(out, "boot %.36s\n", id);
+	return 0;
+}
+
+static int64_t nanoseconds(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+/* @param newest  receives the latest time, if it is later */
+static int add_file(struct buffer *out, const char *what, const char *path,
+		    int with_ctime, int64_t *newest)
+{
+	struct stat s;
+	int64_t changed, modified;
+
+	if (stat(path, &s) < 0 || !S_ISREG(s.st_mode))
+		return -1;
+	changed = nanoseconds(&s.st_ctim);
+	modified = nanoseconds(&s.st_mtim);
+	if (with_ctime && *newest < changed)
+		*newest = changed;
+	if (*newest < modified)
+		*newest = modified;
+	buffer_printf(out, "%s %llu %llu %lld %lld", what,
+		      (unsigned long long)s.st_dev,
+		      (unsigned long long)s.st_ino, (long long)s.st_size,
+		      (long long)modified);
+	if (with_ctime)
+		buffer_printf(out, " %lld", (long long)changed);
+	buffer_byte(out, '\n');
+	return 0;
+}
+
+static void add_hex(struct buffer *out, const char *what,
+		    const unsigned char *bytes, size_t size)
+{
+	char hex[2 * INDEX_HEADER + 1];
+
+	hex_encode(hex, bytes, size);
+	buffer_printf(out, "%s %s\n", what, hex);
+}
+
+static int add_wal(struct buffer *out, const struct database *db,
+		   int64_t *newest)
+{
+	struct buffer path = BUFFER_INIT;
+	uint32_t last;
+	int rc = -1;
+
+	memcpy(&last, db->view.index + 16, sizeof(last));
+	if (!last) {
+		/* all is in the database file */
+		buffer_str(out, "wal -\n");
+		return 0;
+	}
+	buffer_printf(&path, "%s-wal", db->path);
+	if (buffer_cstr(&path))
+		rc = add_file(out, "wal", path.data, 0, newest);
+	add_hex(out, "index", db->view.index, INDEX_HEADER);
+	buffer_release(&path);
+	return rc;
+}
+
+/* Is the file that we read still the one at the path? */
+static int is_in_place(const struct database *db)
+{
+	int moved = 1;
+
+	return sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_HAS_MOVED,
+				    &moved) == SQLITE_OK &&
+	       !moved;
+}
+
+int database_identity(struct database *db, struct buffer *out, int *settled)
+{
+	const struct pages *p = database_pages(db);
+	unsigned char header[100];
+	struct timespec now;
+	int64_t newest = 0;
+
+	*settled = 0;
+	if (db->copy || !p || is_remote(db->path) || add_boot(out) < 0 ||
+	    add_file(out, "file", db->path, 1, &newest) < 0 ||
+	    !is_in_place(db) ||
+	    p->file->pMethods->xRead(p->file, header, sizeof(header), 0) !=
+		    SQLITE_OK)
+		return 1;
+	add_hex(out, "counter", header + 24, 4);
+	add_hex(out, "valid", header + 92, 8);
+	if (db->view.journal == JOURNAL_WAL && add_wal(out, db, &newest) < 0)
+		return 1;
+	clock_gettime(CLOCK_REALTIME, &now);
+	*settled = nanoseconds(&now) - newest > SETTLED_NS;
+	return buffer_failed(out) ? 1 : 0;
+}

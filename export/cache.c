@@ -1,0 +1,394 @@
+/*
+ * cache.c - the file that spares the next export work
+ *
+ *   fingerprints of all tables, 16 bytes a leaf
+ *   entries, one a table
+ *   footer
+ *   SHA-256 of all that
+ *
+ * in the machine's own byte order: it never leaves it.
+ */
+#include "export/cache.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "database/database.h"
+#include "snapshot/catalog.h"
+
+#define MAGIC       "dbstow1"
+#define FLUSH_BYTES ((size_t)64 << 10)
+
+struct entry_of_table {
+	unsigned char about[HASH_SHA256_SIZE];
+	unsigned char sha256[HASH_SHA256_SIZE];
+	uint64_t at, leaves; /* its fingerprints; bytes and number */
+	uint64_t rows, bytes;
+	struct object_id folder; /* all zero: no rows */
+	uint32_t known;          /* 1: the members above are set */
+};
+
+struct footer {
+	char magic[8];
+	unsigned char about[HASH_SHA256_SIZE];
+	unsigned char identity[HASH_SHA256_SIZE];
+	struct object_id content;
+	uint32_t identified; /* 1: `identity` is set */
+	uint64_t entries_at, count;
+	unsigned char key[PARTS_KEY_SIZE];
+};
+
+struct export_cache {
+	char *path, *fresh; /* the file, and the next one beside it */
+	struct hasher *hasher;
+	/* as the last run left it */
+	unsigned char *map; /* or NULL */
+	size_t map_size;
+	const struct entry_of_table *old;
+	struct footer last;
+	/* the next one */
+	FILE *out; /* or NULL: it can't be written */
+	uint64_t out_at;
+	struct footer next;
+	struct buffer entries;
+};
+
+static void sha256(struct hasher *h, const void *data, size_t size,
+		   unsigned char *digest)
+{
+	hasher_reset(h);
+	hasher_add(h, data, size);
+	hasher_final(h, digest);
+}
+
+/* ---- reading the last one ---- */
+
+static void drop_old(struct export_cache *c)
+{
+	if (c->map)
+		munmap(c->map, c->map_size);
+	c->map = NULL;
+	c->old = NULL;
+	memset(&c->last, 0, sizeof(c->last));
+}
+
+static void map_file(struct export_cache *c)
+{
+	int fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat s;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode) &&
+	    s.st_size >= (off_t)(sizeof(struct footer) + HASH_SHA256_SIZE)) {
+		c->map_size = (size_t)s.st_size;
+		/* private: it is replaced by renaming, never changed */
+		c->map = mmap(NULL, c->map_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (c->map == MAP_FAILED)
+			c->map = NULL;
+	}
+	close(fd);
+}
+
+/* Do the entries lie where the footer tells, and their fingerprints in front
+ * of them? */
+static int is_sound(const struct export_cache *c, size_t body)
+{
+	const struct footer *f = &c->last;
+	size_t room = body - sizeof(*f);
+
+	if (memcmp(f->magic, MAGIC, sizeof(f->magic)) != 0 ||
+	    f->entries_at > room || f->entries_at % 8 ||
+	    f->count != (room - f->entries_at) / sizeof(*c->old) ||
+	    (room - f->entries_at) % sizeof(*c->old))
+		return 0;
+	for (uint64_t i = 0; i < f->count; i++) {
+		const struct entry_of_table *e =
+			(const struct entry_of_table
+				 *)(const void *)(c->map + f->entries_at) +
+			i;
+
+		if (e->at > f->entries_at ||
+		    e->leaves >
+			    (f->entries_at - e->at) / PARTS_FINGERPRINT_SIZE)
+			return 0;
+	}
+	return 1;
+}
+
+static void read_old(struct export_cache *c)
+{
+	unsigned char digest[HASH_SHA256_SIZE];
+	size_t body;
+
+	map_file(c);
+	if (!c->map)
+		return;
+	body = c->map_size - HASH_SHA256_SIZE;
+	sha256(c->hasher, c->map, body, digest);
+	memcpy(&c->last, c->map + body - sizeof(c->last), sizeof(c->last));
+	if (memcmp(digest, c->map + body, sizeof(digest)) != 0 ||
+	    !is_sound(c, body) ||
+	    memcmp(c->last.about, c->next.about, sizeof(c->next.about)) != 0) {
+		drop_old(c);
+		return;
+	}
+	c->old = (const void *)(c->map + c->last.entries_at);
+}
+
+int export_cache_content(const struct export_cache *c, const void *identity,
+			 size_t size, struct object_id *content)
+{
+	unsigned char digest[HASH_SHA256_SIZE];
+
+	if (!c->old || !c->last.identified)
+		return 0;
+	sha256(c->hasher, identity, size, digest);
+	if (memcmp(digest, c->last.identity, sizeof(digest)) != 0)
+		return 0;
+	*content = c->last.content;
+	return 1;
+}
+
+/* ---- writing the next one ---- */
+
+static void begin_next(struct export_cache *c)
+{
+	struct buffer path = BUFFER_INIT;
+	int fd;
+
+	memcpy(c->next.magic, MAGIC, sizeof(c->next.magic));
+	if (c->old) {
+		memcpy(c->next.key, c->last.key, sizeof(c->next.key));
+	} else if (getrandom(c->next.key, sizeof(c->next.key), 0) !=
+		   (ssize_t)sizeof(c->next.key)) {
+		return;
+	}
+	buffer_printf(&path, "%s.XXXXXX", c->path);
+	c->fresh = buffer_detach(&path);
+	if (!c->fresh)
+		return;
+	fd = mkostemp(c->fresh, O_CLOEXEC);
+	if (fd >= 0 && !(c->out = fdopen(fd, "w")))
+		close(fd);
+	if (!c->out) {
+		free(c->fresh);
+		c->fresh = NULL;
+	}
+}
+
+static void give_up_next(struct export_cache *c)
+{
+	if (c->out)
+		fclose(c->out);
+	c->out = NULL;
+	if (c->fresh)
+		unlink(c->fresh);
+	free(c->fresh);
+	c->fresh = NULL;
+}
+
+static void write_out(struct export_cache *c, const void *data, size_t size)
+{
+	if (!c->out)
+		return;
+	hasher_add(c->hasher, data, size);
+	if (size && fwrite(data, size, 1, c->out) != 1)
+		give_up_next(c);
+	c->out_at += size;
+}
+
+int export_cache_open(struct export_cache **out, const char *path,
+		      const char *about, int rescan, struct error *err)
+{
+	struct export_cache *c = calloc(1, sizeof(*c));
+
+	*out = NULL;
+	if (!c || !(c->path = strdup(path))) {
+		free(c);
+		return error_nomem(err);
+	}
+	if (hasher_new(&c->hasher, HASH_SHA256, err) < 0) {
+		export_cache_free(c);
+		return -1;
+	}
+	sha256(c->hasher, about, strlen(about), c->next.about);
+	if (!rescan)
+		read_old(c);
+	*out = c;
+	return 0;
+}
+
+/* ---- tables ---- */
+
+static const struct entry_of_table *find_old(const struct export_cache *c,
+					     const unsigned char *about,
+					     size_t leaves)
+{
+	for (uint64_t i = 0; c->old && i < c->last.count; i++) {
+		if (c->old[i].known && c->old[i].leaves == leaves &&
+		    !memcmp(c->old[i].about, about, sizeof(c->old[i].about)))
+			return &c->old[i];
+	}
+	return NULL;
+}
+
+static struct entry_of_table *entry_at(struct export_cache *c, size_t slot)
+{
+	return (struct entry_of_table *)(void *)c->entries.data + slot;
+}
+
+/* Take the fingerprints of all leaves; are they those of `old`?
+ * @return 1: yes; 0: no; 2: they can't be told; -1 */
+static int fingerprint(struct export_cache *c, struct parts *p, size_t leaves,
+		       const struct entry_of_table *old, struct error *err)
+{
+	const unsigned char *before = old ? c->map + old->at : NULL;
+	unsigned char print[PARTS_FINGERPRINT_SIZE];
+	int same = old != NULL;
+
+	for (size_t i = 0; i < leaves; i++) {
+		int rc = parts_fingerprint(p, c->next.key, i, print, err);
+
+		if (rc)
+			return rc < 0 ? -1 : 2;
+		if (same && memcmp(print, before, sizeof(print)) != 0)
+			same = 0;
+		before = before ? before + sizeof(print) : NULL;
+		write_out(c, print, sizeof(print));
+	}
+	return same;
+}
+
+static int is_none(const struct object_id *id)
+{
+	static const struct object_id none;
+
+	return !memcmp(id, &none, sizeof(none));
+}
+
+int export_cache_table(struct export_cache *c, struct parts *p,
+		       const unsigned char about[32], struct sink *sink,
+		       struct table *t, struct object_id *folder, size_t *slot,
+		       struct error *err)
+{
+	struct entry_of_table e = { .leaves = parts_count(p) };
+	const struct entry_of_table *old;
+	int same;
+
+	*slot = SIZE_MAX;
+	if (!c)
+		return 0;
+	if (!c->out && !c->out_at) {
+		begin_next(c);
+		hasher_reset(c->hasher);
+	}
+	e.at = c->out_at;
+	memcpy(e.about, about, sizeof(e.about));
+	old = find_old(c, about, e.leaves);
+	same = fingerprint(c, p, e.leaves, old, err);
+	if (same < 0)
+		return -1;
+	if (same == 2)
+		e.leaves = 0;
+	*slot = c->entries.size / sizeof(e);
+	buffer_add(&c->entries, &e, sizeof(e));
+	if (buffer_failed(&c->entries))
+		return error_nomem(err);
+	if (same != 1 || !sink->has ||
+	    (!is_none(&old->folder) && !sink->has(sink, &old->folder)))
+		return 0;
+	t->rows = old->rows;
+	t->bytes = old->bytes;
+	memcpy(t->sha256, old->sha256, sizeof(t->sha256));
+	*folder = old->folder;
+	export_cache_note(c, *slot, t, folder);
+	return 1;
+}
+
+void export_cache_note(struct export_cache *c, size_t slot,
+		       const struct table *t, const struct object_id *folder)
+{
+	struct entry_of_table *e;
+
+	if (!c || slot == SIZE_MAX)
+		return;
+	e = entry_at(c, slot);
+	if (!e->leaves)
+		return;
+	e->rows = t->rows;
+	e->bytes = t->bytes;
+	memcpy(e->sha256, t->sha256, sizeof(e->sha256));
+	e->folder = *folder;
+	e->known = 1;
+}
+
+/* ---- the end ---- */
+
+static void finish_file(struct export_cache *c)
+{
+	unsigned char digest[HASH_SHA256_SIZE];
+
+	c->next.entries_at = c->out_at;
+	c->next.count = c->entries.size / sizeof(struct entry_of_table);
+	write_out(c, c->entries.data, c->entries.size);
+	write_out(c, &c->next, sizeof(c->next));
+	hasher_final(c->hasher, digest);
+	if (c->out && fwrite(digest, sizeof(digest), 1, c->out) != 1)
+		give_up_next(c);
+}
+
+void export_cache_save(struct export_cache *c, const void *identity,
+		       size_t size, const struct object_id *content)
+{
+	struct hasher *h = NULL;
+
+	if (!c)
+		return;
+	if (!c->out && !c->out_at) {
+		begin_next(c);
+		hasher_reset(c->hasher);
+	}
+	if (!c->out || hasher_new(&h, HASH_SHA256, NULL) < 0) {
+		give_up_next(c);
+		return;
+	}
+	if (identity) {
+		sha256(h, identity, size, c->next.identity);
+		c->next.identified = 1;
+	}
+	hasher_free(h);
+	c->next.content = *content;
+	finish_file(c);
+	if (!c->out)
+		return;
+	/* not synced: what is lost in a crash is not believed after the next
+	 * boot, and what is torn has another digest */
+	if (fclose(c->out) == 0 && rename(c->fresh, c->path) == 0) {
+		free(c->fresh);
+		c->fresh = NULL;
+	}
+	c->out = NULL;
+	give_up_next(c);
+}
+
+void export_cache_free(struct export_cache *c)
+{
+	if (!c)
+		return;
+	give_up_next(c);
+	drop_old(c);
+	hasher_free(c->hasher);
+	buffer_release(&c->entries);
+	free(c->path);
+	free(c);
+}

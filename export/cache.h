@@ -1,0 +1,79 @@
+/*
+ * cache.h - what the last export of a database found, to spare the next one
+ * the work
+ *
+ * A file in the repository's git folder.  It may be removed at any time; one
+ * that is damaged, or of another dbstow, counts as none.  It holds
+ *
+ * - what told the state of the database file (database_identity()) and the
+ *   content id: where nothing else is there now, nothing need be read;
+ * - for each table that can be read in parts the fingerprints of its leaves,
+ *   16 bytes for a page, and its folder's id: where all are the same, so is
+ *   the folder.
+ *
+ * It is written when a snapshot is on the branch, so an id in it is one that
+ * the branch reached; whether it still does is looked up.
+ */
+#ifndef EXPORT_CACHE_H
+#define EXPORT_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "snapshot/object.h"
+
+struct catalog;
+struct error;
+struct export_cache;
+struct parts;
+struct table;
+
+/**
+ * Open for one run.
+ *
+ * @param path    where it lies; its folder exists
+ * @param about   what has to be the same besides, dbstow's version for one
+ * @param rescan  take nothing from it, but write it anew
+ */
+int export_cache_open(struct export_cache **out, const char *path,
+		      const char *about, int rescan, struct error *err);
+
+/** The content id that was found in this state of the file.
+ *  @return 1, or 0: not known */
+int export_cache_content(const struct export_cache *c, const void *identity,
+			 size_t size, struct object_id *content);
+
+/**
+ * Has the table the rows that it had?  Called once for each table before its
+ * rows are read.
+ *
+ * @param c      NULL is allowed: no
+ * @param about  what besides the leaves decides on its rows' text
+ * @param sink   has to have the folder still
+ * @param slot   receives the number for export_cache_note()
+ * @return 1: `folder` is set (all zero: the table has no rows), and rows, bytes
+ *         and sha256 of `t`; 0: scan it; -1
+ */
+int export_cache_table(struct export_cache *c, struct parts *p,
+		       const unsigned char about[32], struct sink *sink,
+		       struct table *t, struct object_id *folder, size_t *slot,
+		       struct error *err);
+
+/** The table was scanned.
+ *  @param folder  all zero: it has no rows */
+void export_cache_note(struct export_cache *c, size_t slot,
+		       const struct table *t, const struct object_id *folder);
+
+/**
+ * The snapshot is on the branch: keep what was found for the next run.  That it
+ * can't be written is no reason to fail.
+ *
+ * @param identity  may be NULL: not known, or not settled
+ */
+void export_cache_save(struct export_cache *c, const void *identity,
+		       size_t size, const struct object_id *content);
+
+/** NULL is allowed. */
+void export_cache_free(struct export_cache *c);
+
+#endif /* EXPORT_CACHE_H */
