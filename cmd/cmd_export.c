@@ -42,6 +42,7 @@ struct run {
 	struct snapshot_info info;
 	struct object_id content;
 	struct export_cache *cache; /* or NULL */
+	char *fresh;                /* scratch folder for the next one */
 	struct buffer identity;     /* of the file when its transaction began */
 	int identified;             /* 1: and still the same at its end */
 	int not_read;               /* 1: nobody wrote to the file */
@@ -132,6 +133,22 @@ static void open_cache(struct run *r)
 	free(path);
 }
 
+/* The database will be read: what is found goes into a new cache. */
+static void begin_cache(struct run *r)
+{
+	const char *parent = gitstore_folder(r->store, NULL);
+	char *path = NULL;
+
+	if (!r->cache || !parent)
+		return;
+	/* swept with the store's own when a run was killed */
+	if (scratch_make(&r->fresh, parent, "tmp", NULL) == 0)
+		path = path_join(r->fresh, "new");
+	if (path)
+		export_cache_begin(r->cache, path, NULL);
+	free(path);
+}
+
 static void identify(struct run *r)
 {
 	int settled;
@@ -210,7 +227,9 @@ static void count_totals(struct run *r)
 /** Scan everything into `s`; the database is let go of right after. */
 static int scan(struct run *r, struct sink *s, struct error *err)
 {
-	struct tick t = { .base = { .tick = tick, .jobs = r->cmd->jobs } };
+	struct tick t = { .base = { .tick = tick,
+				    .jobs = r->cmd->jobs,
+				    .cache = r->cache } };
 	int rc;
 
 	cmd_progress_begin(&t.shown, r->cmd, "export", 0);
@@ -578,6 +597,7 @@ static int by_reading(struct run *r, struct gitstore_result *res,
 	if (database_catalog(r->db, &r->catalog, err) < 0)
 		return -1;
 	fill_info(r);
+	begin_cache(r);
 	if (!(s = gitstore_sink(r->store, err)) || scan(r, s, err) < 0)
 		return -1;
 
@@ -664,6 +684,8 @@ static void run_release(struct run *r)
 {
 	database_close(r->db);
 	export_cache_free(r->cache);
+	scratch_remove(r->fresh);
+	free(r->fresh);
 	buffer_release(&r->identity);
 	history_free(r->history);
 	gitstore_free(r->store);

@@ -16,14 +16,13 @@
  * - the machine's boot: after an unclean end a file may not hold what its times
  *   tell of.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "database/sqlite_pages.h"
 
@@ -57,20 +56,6 @@ static int is_remote(const char *path)
 		if ((uint32_t)s.f_type == remote[i])
 			return 1;
 	}
-	return 0;
-}
-
-static int add_boot(struct buffer *out)
-{
-	char id[64];
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, id, sizeof(id));
-
-	if (fd >= 0)
-		close(fd);
-	if (got < 36)
-		return -1;
-	buffer_printf(out, "boot %.36s\n", id);
 	return 0;
 }
 
@@ -152,8 +137,10 @@ int database_identity(struct database *db, struct buffer *out, int *settled)
 	int64_t newest = 0;
 
 	*settled = 0;
-	if (db->copy || !p || is_remote(db->path) || add_boot(out) < 0 ||
-	    add_file(out, "file", db->path, 1, &newest) < 0 ||
+	if (db->copy || !p || is_remote(db->path) || !strcmp(boot_id(), "0"))
+		return 1;
+	buffer_printf(out, "boot %s\n", boot_id());
+	if (add_file(out, "file", db->path, 1, &newest) < 0 ||
 	    !is_in_place(db) ||
 	    p->file->pMethods->xRead(p->file, header, sizeof(header), 0) !=
 		    SQLITE_OK)

@@ -48,8 +48,9 @@ struct footer {
 };
 
 struct export_cache {
-	char *path, *fresh; /* the file, and the next one beside it */
-	struct hasher *hasher;
+	char *path, *fresh;    /* the file, and the next one beside it */
+	struct hasher *hasher; /* over what is written */
+	struct hasher *table_hasher;
 	/* as the last run left it */
 	unsigned char *map; /* or NULL */
 	size_t map_size;
@@ -161,9 +162,9 @@ int export_cache_content(const struct export_cache *c, const void *identity,
 
 /* ---- writing the next one ---- */
 
-static void begin_next(struct export_cache *c)
+int export_cache_begin(struct export_cache *c, const char *path,
+		       struct error *err)
 {
-	struct buffer path = BUFFER_INIT;
 	int fd;
 
 	memcpy(c->next.magic, MAGIC, sizeof(c->next.magic));
@@ -171,19 +172,20 @@ static void begin_next(struct export_cache *c)
 		memcpy(c->next.key, c->last.key, sizeof(c->next.key));
 	} else if (getrandom(c->next.key, sizeof(c->next.key), 0) !=
 		   (ssize_t)sizeof(c->next.key)) {
-		return;
+		return error_errno(err, ERROR_FAILED,
+				   "cannot get random bytes");
 	}
-	buffer_printf(&path, "%s.XXXXXX", c->path);
-	c->fresh = buffer_detach(&path);
+	c->fresh = strdup(path);
 	if (!c->fresh)
-		return;
-	fd = mkostemp(c->fresh, O_CLOEXEC);
+		return error_nomem(err);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0 && !(c->out = fdopen(fd, "w")))
 		close(fd);
-	if (!c->out) {
-		free(c->fresh);
-		c->fresh = NULL;
-	}
+	if (!c->out)
+		return error_errno(err, ERROR_FAILED, "cannot create '%s'",
+				   path);
+	hasher_reset(c->hasher);
+	return 0;
 }
 
 static void give_up_next(struct export_cache *c)
@@ -217,7 +219,8 @@ int export_cache_open(struct export_cache **out, const char *path,
 		free(c);
 		return error_nomem(err);
 	}
-	if (hasher_new(&c->hasher, HASH_SHA256, err) < 0) {
+	if (hasher_new(&c->hasher, HASH_SHA256, err) < 0 ||
+	    hasher_new(&c->table_hasher, HASH_SHA256, err) < 0) {
 		export_cache_free(c);
 		return -1;
 	}
@@ -276,9 +279,38 @@ static int is_none(const struct object_id *id)
 	return !memcmp(id, &none, sizeof(none));
 }
 
-int export_cache_table(struct export_cache *c, struct parts *p,
-		       const unsigned char about[32], struct sink *sink,
-		       struct table *t, struct object_id *folder, size_t *slot,
+/* What besides its leaves decides on the text of a table's rows. */
+static void about_table(struct hasher *h, const struct catalog *c,
+			const struct table *t, unsigned char *digest)
+{
+	int32_t facts[4] = { (int32_t)c->encoding, (int32_t)t->order,
+			     t->form_array, t->rowid_column };
+
+	hasher_reset(h);
+	hasher_add(h, facts, sizeof(facts));
+	hasher_add(h, t->name, strlen(t->name) + 1);
+	if (t->rowid_key)
+		hasher_add(h, t->rowid_key, strlen(t->rowid_key) + 1);
+	for (size_t i = 0; i < t->column_count; i++) {
+		const struct column *column = &t->columns[i];
+
+		hasher_add(h, column->name, strlen(column->name) + 1);
+		hasher_add(h, &column->generated, sizeof(column->generated));
+		hasher_add(h, &column->key, sizeof(column->key));
+	}
+	/* types and defaults */
+	for (size_t i = 0; i < c->entry_count; i++) {
+		const struct entry *e = &c->entries[i];
+
+		if (e->type == ENTRY_TABLE && !strcmp(e->name, t->name))
+			hasher_add(h, e->sql, e->sql_size);
+	}
+	hasher_final(h, digest);
+}
+
+int export_cache_table(struct export_cache *c, const struct catalog *catalog,
+		       struct table *t, struct parts *p, struct sink *sink,
+		       struct object_id *folder, size_t *slot,
 		       struct error *err)
 {
 	struct entry_of_table e = { .leaves = parts_count(p) };
@@ -286,15 +318,11 @@ int export_cache_table(struct export_cache *c, struct parts *p,
 	int same;
 
 	*slot = SIZE_MAX;
-	if (!c)
+	if (!c || !c->fresh)
 		return 0;
-	if (!c->out && !c->out_at) {
-		begin_next(c);
-		hasher_reset(c->hasher);
-	}
 	e.at = c->out_at;
-	memcpy(e.about, about, sizeof(e.about));
-	old = find_old(c, about, e.leaves);
+	about_table(c->table_hasher, catalog, t, e.about);
+	old = find_old(c, e.about, e.leaves);
 	same = fingerprint(c, p, e.leaves, old, err);
 	if (same < 0)
 		return -1;
@@ -350,23 +378,12 @@ static void finish_file(struct export_cache *c)
 void export_cache_save(struct export_cache *c, const void *identity,
 		       size_t size, const struct object_id *content)
 {
-	struct hasher *h = NULL;
-
-	if (!c)
+	if (!c || !c->out)
 		return;
-	if (!c->out && !c->out_at) {
-		begin_next(c);
-		hasher_reset(c->hasher);
-	}
-	if (!c->out || hasher_new(&h, HASH_SHA256, NULL) < 0) {
-		give_up_next(c);
-		return;
-	}
 	if (identity) {
-		sha256(h, identity, size, c->next.identity);
+		sha256(c->table_hasher, identity, size, c->next.identity);
 		c->next.identified = 1;
 	}
-	hasher_free(h);
 	c->next.content = *content;
 	finish_file(c);
 	if (!c->out)
@@ -388,6 +405,7 @@ void export_cache_free(struct export_cache *c)
 	give_up_next(c);
 	drop_old(c);
 	hasher_free(c->hasher);
+	hasher_free(c->table_hasher);
 	buffer_release(&c->entries);
 	free(c->path);
 	free(c);

@@ -44,19 +44,25 @@ int export_cache_content(const struct export_cache *c, const void *identity,
 			 size_t size, struct object_id *content);
 
 /**
- * Has the table the rows that it had?  Called once for each table before its
- * rows are read.
+ * The database will be read: begin what the next run finds.
  *
- * @param c      NULL is allowed: no
- * @param about  what besides the leaves decides on its rows' text
- * @param sink   has to have the folder still
- * @param slot   receives the number for export_cache_note()
- * @return 1: `folder` is set (all zero: the table has no rows), and rows, bytes
- *         and sha256 of `t`; 0: scan it; -1
+ * @param path  a new file on the same file system, in a scratch folder
  */
-int export_cache_table(struct export_cache *c, struct parts *p,
-		       const unsigned char about[32], struct sink *sink,
-		       struct table *t, struct object_id *folder, size_t *slot,
+int export_cache_begin(struct export_cache *c, const char *path,
+		       struct error *err);
+
+/**
+ * Has the table the rows that it had?  Called before they are read.
+ *
+ * @param c       NULL is allowed: no
+ * @param sink    has to have the folder still
+ * @param folder  receives the folder's id (all zero: the table has no rows)
+ * @param slot    receives the number for export_cache_note()
+ * @return 1: `folder` is set, and rows, bytes and sha256 of `t`; 0: scan it; -1
+ */
+int export_cache_table(struct export_cache *c, const struct catalog *catalog,
+		       struct table *t, struct parts *p, struct sink *sink,
+		       struct object_id *folder, size_t *slot,
 		       struct error *err);
 
 /** The table was scanned.

@@ -12,6 +12,7 @@
 struct catalog;
 struct database;
 struct error;
+struct export_cache;
 struct sink;
 struct snapshot_info;
 
@@ -25,6 +26,8 @@ struct export_progress {
 	 * us, at most 16.  What is put, and in which order, does not depend on
 	 * it. */
 	unsigned int jobs;
+	/* What the last export found, or NULL.  Borrowed. */
+	struct export_cache *cache;
 };
 
 /**

@@ -15,9 +15,11 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "database/database.h"
+#include "export/cache.h"
 #include "export/export_internal.h"
 #include "snapshot/catalog.h"
 #include "snapshot/chunks.h"
@@ -50,7 +52,10 @@ struct passage {
 	size_t values;       /* a row */
 	struct parts *parts; /* NULL: its rows come through this thread */
 	struct chunk_writer *writer;
-	int odd; /* its pages are: not in parts */
+	int odd;                 /* its pages are: not in parts */
+	size_t slot;             /* in the cache */
+	int done;                /* 1: the members below are set */
+	struct object_id folder; /* all zero: no rows, no folder */
 };
 
 struct job {
@@ -69,8 +74,10 @@ struct job {
 struct exporter {
 	struct crew_work work; /* first: the crew hands us this */
 	struct database *db;
+	const struct catalog *catalog;
 	struct sink *sink;
 	struct export_progress *progress; /* or NULL */
+	struct export_cache *cache;       /* or NULL */
 	struct crew *crew;
 	struct job jobs[2 * CREW_JOBS_MAX];
 	struct passage *passages; /* of the catalog's tables */
@@ -183,18 +190,14 @@ static int end_job(struct crew_work *work, size_t place, struct error *err)
 	struct exporter *e = (struct exporter *)work;
 	struct job *j = &e->jobs[place];
 	struct passage *p = j->passage;
-	struct object_id id;
 	int rc = add_segment(j, err);
 
 	if (rc || !j->last)
 		return rc;
-	rc = chunk_writer_finish(p->writer, p->table, &id, err);
-	if (rc == 0)
-		rc = tree_add(&e->tables, p->table->folder, 1, &id, err);
-	else if (rc == 1)
-		rc = 0; /* a table without rows has no folder */
+	rc = chunk_writer_finish(p->writer, p->table, &p->folder, err);
+	p->done = rc >= 0;
 	forget(p);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 /* ---- giving jobs ---- */
@@ -375,6 +378,22 @@ static int give_rows(struct exporter *e, struct passage *p)
 	return 0;
 }
 
+/* Are a table's leaves those that the last export found?  Then its folder is
+ * there. */
+static int is_as_before(struct exporter *e, struct passage *p,
+			struct error *err)
+{
+	int rc = export_cache_table(e->cache, e->catalog, p->table, p->parts,
+				    e->sink, &p->folder, &p->slot, err);
+
+	if (rc == 1) {
+		e->rows += p->table->rows;
+		p->done = 1;
+		forget(p);
+	}
+	return rc < 0 ? -1 : 0;
+}
+
 /* @return 0; 1: all stops */
 static int give_table(struct exporter *e, struct passage *p)
 {
@@ -383,9 +402,14 @@ static int give_table(struct exporter *e, struct passage *p)
 	int rc;
 
 	e->current = p->table;
+	p->slot = SIZE_MAX;
 	rc = chunk_writer_new(&p->writer, p->table, e->sink, &err);
 	if (!rc && !p->odd)
 		rc = database_parts(e->db, p->table, &p->parts, &err);
+	if (rc == 0 && p->parts)
+		rc = is_as_before(e, p, &err);
+	if (rc >= 0 && p->done)
+		return 0;
 	if (rc >= 0)
 		return p->parts ? give_leaves(e, p) : give_rows(e, p);
 	if (!crew_place(e->crew, &place))
@@ -406,15 +430,30 @@ static int give_tables(struct exporter *e, size_t count, struct error *err)
 		if (rc <= 0)
 			return rc;
 		e->jobs[place].passage->odd = 1;
-		for (i = count; &e->passages[i] != e->jobs[place].passage;)
+		for (i = count; &e->passages[i] != e->jobs[place].passage;) {
 			forget(&e->passages[--i]);
+			e->passages[i].done = 0;
+			e->passages[i].folder = (struct object_id){ { 0 } };
+		}
 	}
 }
 
-/* git has no empty folders */
-static int put_folder(struct exporter *e, struct tree *data, struct error *err)
+/* Neither tables without rows have a folder, nor has git empty ones. */
+static int put_folder(struct exporter *e, size_t count, struct tree *data,
+		      struct error *err)
 {
+	static const struct object_id none;
 	struct object_id id;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct passage *p = &e->passages[i];
+
+		export_cache_note(e->cache, p->slot, p->table, &p->folder);
+		if (memcmp(&p->folder, &none, sizeof(none)) != 0 &&
+		    tree_add(&e->tables, p->table->folder, 1, &p->folder, err) <
+			    0)
+			return -1;
+	}
 
 	if (!e->tables.count)
 		return 0;
@@ -435,8 +474,10 @@ int export_tables(struct database *db, struct catalog *c, struct sink *s,
 		return error_nomem(err);
 	e->work = (struct crew_work){ run_job, end_job, tick };
 	e->db = db;
+	e->catalog = c;
 	e->sink = s;
 	e->progress = p;
+	e->cache = p ? p->cache : NULL;
 	e->passages = calloc(c->table_count + 1, sizeof(*e->passages));
 	if (!e->passages) {
 		error_nomem(err);
@@ -448,7 +489,7 @@ int export_tables(struct database *db, struct catalog *c, struct sink *s,
 	}
 	if (crew_new(&e->crew, s->batch_new ? jobs : 1, &e->work, err) == 0 &&
 	    give_tables(e, c->table_count, err) == 0)
-		rc = put_folder(e, data, err);
+		rc = put_folder(e, c->table_count, data, err);
 done:
 	crew_free(e->crew);
 	for (size_t i = 0; i < 2 * CREW_JOBS_MAX; i++)

@@ -17,7 +17,7 @@ def leftovers(repo):
         for name in files + dirs:
             full = os.path.join(folder, name)
             if name.endswith((".keep", ".lock")) or name.startswith("tmp_") or \
-                    ("dbstow/" in full and name not in ("lock",)):
+                    ("dbstow/" in full and name != "lock" and not name.startswith("cache-")):
                 bad.append(full)
     packs = os.listdir(os.path.join(repo, ".git", "objects", "pack"))
     stems = {os.path.splitext(p)[0] for p in packs}
