@@ -335,6 +335,10 @@ int raw_commit_read(struct gitstore *g, const struct object_id *id,
 		    struct raw_commit *out, struct error *err);
 void raw_commit_release(struct raw_commit *c);
 
+/** The same from a commit's bytes. */
+int raw_commit_parse(struct raw_commit *out, const char *data, size_t size,
+		     struct error *err);
+
 /** A commit that is not stored yet. */
 struct new_commit {
 	struct object_id id;
@@ -572,6 +576,14 @@ struct move {
 int place_commits(struct gitstore *g, const struct new_commit *const *commits,
 		  size_t count, int with_pack, const struct move *m,
 		  struct error *err);
+
+/**
+ * Place a pack that came from elsewhere.
+ *
+ * @param alone  the repository has none of its objects
+ */
+int place_fetched(struct gitstore *g, const char *pack, const char *idx,
+		  int alone, const struct move *m, struct error *err);
 
 /** The ref moved: let go of the packs. */
 void placed_release(struct gitstore *g);

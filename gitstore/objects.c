@@ -114,7 +114,6 @@ static int64_t committer_time(const char *line, const char *end)
 	return strtoll(digits, NULL, 10);
 }
 
-/* 0, 1: no sound commit, -1 */
 static int parse_commit(struct raw_commit *c, const char *data, size_t size,
 			struct error *err)
 {
@@ -140,6 +139,18 @@ static int parse_commit(struct raw_commit *c, const char *data, size_t size,
 	return c->message ? 0 : error_nomem(err);
 }
 
+int raw_commit_parse(struct raw_commit *out, const char *data, size_t size,
+		     struct error *err)
+{
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = parse_commit(out, data, size, err);
+	if (rc)
+		raw_commit_release(out);
+	return rc;
+}
+
 int raw_commit_read(struct gitstore *g, const struct object_id *id,
 		    struct raw_commit *out, struct error *err)
 {
@@ -149,11 +160,9 @@ int raw_commit_read(struct gitstore *g, const struct object_id *id,
 	memset(out, 0, sizeof(*out));
 	rc = read_object(&object, g, id, GIT_OBJECT_COMMIT, COMMIT_MAX);
 	if (!rc)
-		rc = parse_commit(out, git_odb_object_data(object),
-				  git_odb_object_size(object), err);
+		rc = raw_commit_parse(out, git_odb_object_data(object),
+				      git_odb_object_size(object), err);
 	git_odb_object_free(object);
-	if (rc)
-		raw_commit_release(out);
 	return rc;
 }
 

@@ -182,31 +182,39 @@ static int place_files(struct placed *p, const char *pack, const char *idx,
 	return rc;
 }
 
+/* A pack in a scratch folder, complete. */
+struct finished {
+	const char *pack, *idx; /* paths */
+	const unsigned char *hash;
+};
+
 /* Make the files' names and the .keep, then rename all into objects/pack. */
-static int place_pack(struct gitstore *g, struct pack_writer *w,
+static int place_pack(struct gitstore *g, const struct finished *f,
 		      struct placed *p, const struct move *m, struct error *err)
 {
-	const char *pack = pack_writer_pack(w), *idx = pack_writer_idx(w);
-	char *keep = path_join(g->scratch, "keep");
+	const char *scratch = gitstore_scratch(g, err);
+	char *keep = scratch ? path_join(scratch, "keep") : NULL;
 	int rc = -1;
 
+	if (!scratch)
+		return -1;
 	if (!keep)
 		return error_nomem(err);
 	p->id = m->id;
 	p->ref = strdup(m->ref);
 	if (!p->ref)
 		error_nomem(err);
-	else if (!name_files(g, p, pack_writer_hash(w), err) &&
-		 !set_time(p, pack, err) && !write_keep(p, keep, m, err)) {
-		share(g, pack, idx);
-		rc = place_files(p, pack, idx, keep, err);
+	else if (!name_files(g, p, f->hash, err) &&
+		 !set_time(p, f->pack, err) && !write_keep(p, keep, m, err)) {
+		share(g, f->pack, f->idx);
+		rc = place_files(p, f->pack, f->idx, keep, err);
 	}
 	free(keep);
 	return rc;
 }
 
-static int add_placed(struct gitstore *g, struct pack_writer *w, int removable,
-		      const struct move *m, struct error *err)
+static int add_finished(struct gitstore *g, const struct finished *f,
+			int removable, const struct move *m, struct error *err)
 {
 	struct placed *all =
 		realloc(g->placed, (g->placed_count + 1) * sizeof(*all));
@@ -219,12 +227,31 @@ static int add_placed(struct gitstore *g, struct pack_writer *w, int removable,
 	memset(p, 0, sizeof(*p));
 	p->keep_fd = -1;
 	p->removable = removable;
-	if (place_pack(g, w, p, m, err) < 0) {
+	if (place_pack(g, f, p, m, err) < 0) {
 		placed_release_one(p);
 		return -1;
 	}
 	g->placed_count++;
 	return 0;
+}
+
+static int add_placed(struct gitstore *g, struct pack_writer *w, int removable,
+		      const struct move *m, struct error *err)
+{
+	const struct finished f = { pack_writer_pack(w), pack_writer_idx(w),
+				    pack_writer_hash(w) };
+
+	return add_finished(g, &f, removable, m, err);
+}
+
+int place_fetched(struct gitstore *g, const char *pack, const char *idx,
+		  int alone, const struct move *m, struct error *err)
+{
+	unsigned char hash[HASH_SHA1_SIZE] = { 0 };
+	const struct finished f = { pack, idx, hash };
+
+	/* the names of such files are salted, so no hash is needed */
+	return add_finished(g, &f, alone, m, err);
 }
 
 /* ---- commits ---- */
