@@ -237,16 +237,23 @@ static size_t on_body(char *data, size_t one, size_t count, void *payload)
 static size_t on_send(char *room, size_t one, size_t count, void *payload)
 {
 	struct exchange *x = payload;
-	uint64_t left = x->r->body_bytes - x->body_at;
+	uint64_t head = x->r->head_bytes;
+	uint64_t end = x->body_at < head ? head : head + x->r->body_bytes;
 	size_t size = one * count;
 	ssize_t n;
 
-	if (size > left)
-		size = (size_t)left;
+	if (size > end - x->body_at)
+		size = (size_t)(end - x->body_at);
 	if (!size)
 		return 0;
+	if (x->body_at < head) {
+		memcpy(room, (const char *)x->r->head + x->body_at, size);
+		x->body_at += size;
+		return size;
+	}
 	do
-		n = pread(x->r->body_fd, room, size, (off_t)x->body_at);
+		n = pread(x->r->body_fd, room, size,
+			  (off_t)(x->body_at - head));
 	while (n < 0 && errno == EINTR);
 	if (n <= 0) {
 		if (!n)
@@ -265,7 +272,7 @@ static int on_seek(void *payload, curl_off_t offset, int origin)
 	struct exchange *x = payload;
 
 	if (origin != SEEK_SET || offset < 0 ||
-	    (uint64_t)offset > x->r->body_bytes)
+	    (uint64_t)offset > x->r->head_bytes + x->r->body_bytes)
 		return CURL_SEEKFUNC_FAIL;
 	x->body_at = (uint64_t)offset;
 	return CURL_SEEKFUNC_OK;
@@ -413,7 +420,8 @@ static CURLcode set_request(struct exchange *x, struct curl_slist *headers)
 		SET(CURLOPT_ACCEPT_ENCODING, "");
 	if (r->post) {
 		SET(CURLOPT_POST, 1L);
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_bytes);
+		SET(CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)(r->head_bytes + r->body_bytes));
 		SET(CURLOPT_READFUNCTION, on_send);
 		SET(CURLOPT_READDATA, x);
 		SET(CURLOPT_SEEKFUNCTION, on_seek);

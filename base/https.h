@@ -50,8 +50,11 @@ struct https_request {
 	const struct secret *secret; /* its value; goes to the URL's own host
 					and, as nothing follows redirects,
 					nowhere else */
-	int body_fd;                 /* for post: a file, read from its start */
-	uint64_t body_bytes;
+	/* For post: the head, then a file, read from its start. */
+	const void *head; /* or NULL */
+	size_t head_bytes;
+	int body_fd;
+	uint64_t body_bytes;  /* of the file */
 	const char *accept;   /* content type that a 2xx answer must have, NULL:
 				 any */
 	int compressed;       /* ask for gzip and what else libcurl can undo */

@@ -6,14 +6,14 @@
  * a bare repository of our own, which borrows the user's objects, and whose
  * packs move over when a ref is about to reach them.
  */
-#include <git2/sys/odb_backend.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/hash.h"
+#include "base/https.h"
+#include "gitstore/credentials.h"
 #include "gitstore/remote_internal.h"
 
 #define OBJECT_MAX ((size_t)128 << 20)
@@ -108,14 +108,17 @@ char *remote_pack_folder(struct remote *r, struct error *err)
 	return path;
 }
 
-int remote_add_fetched(struct remote *r, char *stem, struct error *err)
+int remote_add_fetched(struct remote *r, char *stem, int commits_only,
+		       struct error *err)
 {
-	char **all = realloc(r->fetched, (r->fetched_count + 1) * sizeof(*all));
+	struct fetched *all =
+		realloc(r->fetched, (r->fetched_count + 1) * sizeof(*all));
 
 	if (!all)
 		return error_nomem(err);
 	r->fetched = all;
-	all[r->fetched_count++] = stem;
+	all[r->fetched_count].stem = stem;
+	all[r->fetched_count++].commits_only = commits_only;
 	return 0;
 }
 
@@ -149,66 +152,6 @@ int remote_object(struct remote *r, const struct object_id *id,
 		   git_odb_object_size(object));
 	git_odb_object_free(object);
 	return buffer_failed(out) ? error_nomem(err) : 0;
-}
-
-/* ---- into the user's repository ---- */
-
-static int is_there(const git_oid *id, void *payload)
-{
-	return git_odb_exists_ext(payload, id, GIT_ODB_LOOKUP_NO_REFRESH);
-}
-
-/* Has the user's repository none of the pack's objects? */
-static int is_alone(struct remote *r, const char *idx)
-{
-	git_odb_backend *pack = NULL;
-	git_odb *odb = NULL;
-	int there = 1;
-
-	if (git_odb_new(&odb) < 0 || git_odb_backend_one_pack(&pack, idx) < 0)
-		goto done;
-	if (git_odb_add_backend(odb, pack, 0) < 0) {
-		pack->free(pack);
-		goto done;
-	}
-	git_odb_refresh(r->g->odb);
-	there = git_odb_foreach(odb, is_there, r->g->odb);
-done:
-	git_odb_free(odb);
-	return !there;
-}
-
-static int keep_one(struct remote *r, const char *stem, const struct move *m,
-		    struct error *err)
-{
-	struct buffer pack = BUFFER_INIT, idx = BUFFER_INIT;
-	int rc;
-
-	buffer_printf(&pack, "%s.pack", stem);
-	buffer_printf(&idx, "%s.idx", stem);
-	if (!buffer_cstr(&pack) || !buffer_cstr(&idx))
-		rc = error_nomem(err);
-	else
-		rc = place_fetched(r->g, pack.data, idx.data,
-				   is_alone(r, idx.data), m, err);
-	buffer_release(&pack);
-	buffer_release(&idx);
-	return rc;
-}
-
-int remote_keep(struct remote *r, const struct move *m, struct error *err)
-{
-	while (r->fetched_count) {
-		char *stem = r->fetched[r->fetched_count - 1];
-
-		if (keep_one(r, stem, m, err) < 0)
-			return -1;
-		free(stem);
-		r->fetched_count--;
-	}
-	if (store_look_again(r->g, err) < 0)
-		return -1;
-	return r->transfer ? store_look_again(r->transfer, err) : 0;
 }
 
 /* ---- opening ---- */
@@ -259,9 +202,11 @@ void remote_free(struct remote *r)
 	gitstore_free(r->transfer);
 	scratch_remove(r->folder);
 	while (r->fetched_count)
-		free(r->fetched[--r->fetched_count]);
+		free(r->fetched[--r->fetched_count].stem);
 	free(r->fetched);
 	remote_url_release(&r->url);
+	https_free(r->https);
+	credentials_free(r->credentials);
 	free(r->folder);
 	free(r->label);
 	free(r->cacert);
@@ -291,7 +236,9 @@ const char *remote_host(const struct remote *r)
 int channel_open(struct channel **out, struct remote *r,
 		 enum remote_service service, struct error *err)
 {
-	return process_channel(out, r, service, err);
+	return r->url.kind == REMOTE_HTTPS
+		       ? https_channel(out, r, service, err)
+		       : process_channel(out, r, service, err);
 }
 
 void channel_close(struct channel *c)
@@ -335,13 +282,5 @@ int remote_refs(struct remote *r, const char *ref, struct remote_ref *out,
 	out->filters = advert_filters(&a);
 	tell_agent(out->agent, sizeof(out->agent), a.words);
 	advert_release(&a);
-	return 0;
-}
-
-int remote_anonymous(struct remote *r, int *readable, struct error *err)
-{
-	(void)r;
-	(void)err;
-	*readable = 0;
 	return 0;
 }

@@ -233,7 +233,10 @@ static int end_pack(struct fetch *f, struct error *err)
 	stem = stem_of(f, err);
 	if (!stem)
 		return -1;
-	if (remote_add_fetched(f->r, stem, err) < 0) {
+	if (remote_add_fetched(f->r, stem,
+			       f->depth == REMOTE_LIST &&
+				       advert_filters(f->advert),
+			       err) < 0) {
 		free(stem);
 		return -1;
 	}

@@ -4,6 +4,7 @@
  *   remote_url.c      URLs
  *   remote_pkt.c      pkt-lines and side bands
  *   remote_process.c  a channel through a program: ssh, git
+ *   remote_https.c    a channel over HTTPS
  *   remote_advert.c   what a server says of itself and of its refs
  *   remote_have.c     what is here already
  *   remote_fetch.c    objects from there
@@ -88,7 +89,7 @@ char *server_text_detach(struct server_text *t);
 /** Append it as one line. */
 void server_text_join(struct buffer *out, const char *data, size_t size);
 
-/* ---- channels: remote_process.c ---- */
+/* ---- channels: remote_process.c, remote_https.c ---- */
 
 enum remote_service { SERVICE_FETCH, SERVICE_PUSH };
 
@@ -116,6 +117,8 @@ void channel_close(struct channel *c);
 
 int process_channel(struct channel **out, struct remote *r,
 		    enum remote_service service, struct error *err);
+int https_channel(struct channel **out, struct remote *r,
+		  enum remote_service service, struct error *err);
 
 /* ---- remote_advert.c ---- */
 
@@ -197,6 +200,12 @@ int remote_pack(struct remote *r, const struct remote_push *p,
 
 /* ---- remote.c ---- */
 
+/** A pack in the transfer repository. */
+struct fetched {
+	char *stem;       /* its path without ".pack" */
+	int commits_only; /* their files were left out */
+};
+
 struct remote {
 	struct gitstore *g;        /* the user's */
 	struct gitstore *transfer; /* or NULL until needed */
@@ -206,8 +215,9 @@ struct remote {
 	char *cacert, *token_file;
 	int allow_http_loopback;
 	int (*interrupted)(void);
-	char **fetched; /* packs there that are not kept yet: paths without
-			   ".pack" */
+	struct https *https;             /* or NULL until needed */
+	struct credentials *credentials; /* the same */
+	struct fetched *fetched;         /* packs that are not kept yet */
 	size_t fetched_count;
 };
 
@@ -215,7 +225,8 @@ struct remote {
 char *remote_pack_folder(struct remote *r, struct error *err);
 
 /** Remember a pack that arrived; `stem` becomes the remote's. */
-int remote_add_fetched(struct remote *r, char *stem, struct error *err);
+int remote_add_fetched(struct remote *r, char *stem, int commits_only,
+		       struct error *err);
 
 /** Read an object of ours or of what was fetched, after what `out` holds.
  *  @return 0; 1: it is not there, or is damaged; -1 */
