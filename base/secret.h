@@ -48,6 +48,7 @@ int secret_from_environment(struct secret **out, const char *name,
 int secret_from_file(struct secret **out, const char *path, struct error *err);
 
 /** "PREFIX" and base64("USER:value"): a header's value that is a secret, too.
+ *  Keep `s` while the header is in use: a server may echo either.
  *  @param user  NULL: the value itself, as it is (for "Bearer ") */
 int secret_header(struct secret **out, const struct secret *s,
 		  const char *prefix, const char *user, struct error *err);

@@ -24,6 +24,7 @@ struct credentials {
 	char *git_folder;  /* or NULL */
 	char *host, *path;
 	int (*interrupted)(void);
+	struct secret *token; /* alive, so that an echo of it is taken out */
 	struct secret *header;
 	char *tried;
 	int asked;
@@ -81,10 +82,10 @@ static int set_tried(struct credentials *c, const char *text,
 	return 0;
 }
 
-static int use_token(struct credentials *c, const struct secret *token,
-		     const char *text, const char *file, struct error *err)
+static int use_token(struct credentials *c, const char *text, const char *file,
+		     struct error *err)
 {
-	if (secret_header(&c->header, token, "Basic ", TOKEN_USER, err) < 0)
+	if (secret_header(&c->header, c->token, "Basic ", TOKEN_USER, err) < 0)
 		return -1;
 	return set_tried(c, text, file, err);
 }
@@ -93,25 +94,17 @@ static int use_token(struct credentials *c, const struct secret *token,
 static int token_of_variable(struct credentials *c, const char *name,
 			     const char *text, struct error *err)
 {
-	struct secret *token = NULL;
-	int rc = secret_from_environment(&token, name, err);
+	int rc = secret_from_environment(&c->token, name, err);
 
-	if (!rc)
-		rc = use_token(c, token, text, NULL, err);
-	secret_free(token);
-	return rc;
+	return rc ? rc : use_token(c, text, NULL, err);
 }
 
 static int token_of_file(struct credentials *c, const char *path,
 			 struct error *err)
 {
-	struct secret *token = NULL;
-	int rc = secret_from_file(&token, path, err);
-
-	if (!rc)
-		rc = use_token(c, token, "the token in the file", path, err);
-	secret_free(token);
-	return rc;
+	if (secret_from_file(&c->token, path, err) < 0)
+		return -1;
+	return use_token(c, "the token in the file", path, err);
 }
 
 static int find_token(struct credentials *c, const char *file,
@@ -119,7 +112,6 @@ static int find_token(struct credentials *c, const char *file,
 {
 	int rc = 1;
 
-	/* Taken out of the environment in any case: children see none. */
 	if (token_is_for(c->host))
 		rc = token_of_variable(c, "DBSTOW_TOKEN",
 				       "the token in DBSTOW_TOKEN", err);
@@ -176,6 +168,7 @@ void credentials_free(struct credentials *c)
 {
 	if (!c)
 		return;
+	secret_free(c->token);
 	secret_free(c->header);
 	wipe(&c->answer);
 	free(c->url);
@@ -290,7 +283,6 @@ static const char *value_of(const struct buffer *b, const char *key,
 /* @return 0; 1: the answer has no password; -1 */
 static int use_answer(struct credentials *c, struct error *err)
 {
-	struct secret *password = NULL;
 	size_t user_size = 0, size = 0;
 	const char *user = value_of(&c->answer, "username", &user_size);
 	const char *value = value_of(&c->answer, "password", &size);
@@ -304,15 +296,14 @@ static int use_answer(struct credentials *c, struct error *err)
 		error_nomem(err);
 		goto done;
 	}
-	if (secret_new(&password, "git's credential helper", value, size, err) <
+	if (secret_new(&c->token, "git's credential helper", value, size, err) <
 		    0 ||
-	    secret_header(&c->header, password, "Basic ", name, err) < 0 ||
+	    secret_header(&c->header, c->token, "Basic ", name, err) < 0 ||
 	    set_tried(c, "what git's credential helpers gave for the user",
 		      name, err) < 0)
 		goto done;
 	rc = 0;
 done:
-	secret_free(password);
 	free(name);
 	return rc;
 }
