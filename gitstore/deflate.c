@@ -35,10 +35,31 @@ void deflater_free(struct deflater *d)
 	free(d);
 }
 
-static void begin(struct deflater *d)
+/*
+ * Level 3 makes 1.4 % less of rows than level 2.  Where ISA-L can do it by
+ * AVX-512 it takes a twentieth longer, elsewhere 2.4 times as long, which is
+ * more than all else that is done to a row.  There only big objects have it:
+ * with chunks as they are cut these hold three tenths of the bytes.
+ */
+#define LEVEL3_BYTES ((size_t)160 << 10)
+
+static int has_avx512(void)
+{
+#ifdef __x86_64__
+	return __builtin_cpu_supports("avx512f") &&
+	       __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512cd") &&
+	       __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512vl");
+#else
+	return 0;
+#endif
+}
+
+static void begin(struct deflater *d, size_t size)
 {
 	isal_deflate_init(&d->stream);
-	d->stream.level = 3;
+	d->stream.level = size >= LEVEL3_BYTES || has_avx512() ? 3 : 2;
 	d->stream.level_buf = d->level;
 	d->stream.level_buf_size = sizeof(d->level);
 	d->stream.gzip_flag = IGZIP_ZLIB;
@@ -97,8 +118,9 @@ void deflater_free(struct deflater *d)
 	free(d);
 }
 
-static void begin(struct deflater *d)
+static void begin(struct deflater *d, size_t size)
 {
+	(void)size;
 	deflateReset(&d->stream);
 }
 
@@ -139,7 +161,7 @@ int deflater_run(struct deflater *d, const void *data, size_t size,
 	size_t piece, used;
 	int ended = 0;
 
-	begin(d);
+	begin(d, size);
 	piece = size < INPUT_MAX ? size : INPUT_MAX;
 	feed(d, p, piece, piece == size);
 	while (!ended) {
