@@ -14,11 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct error;
+#include "base/error.h"
+
 struct gitstore;
 struct history;
 
 #define EXIT_ATTENTION 7
+
+/** How remotes are reached. */
+struct remote_access {
+	const char *remote; /* to read from, instead of the local branch */
+	const char *cacert, *token_file;
+};
 
 /** What a command is given. */
 struct cmd {
@@ -31,6 +38,8 @@ struct cmd {
 	int quiet;
 	int help;
 	unsigned int jobs; /* --jobs where a command has it; 0: left out */
+	/* options of some */
+	struct remote_access access;
 };
 
 int cmd_delete(struct cmd *c, int argc, char **argv, struct error *err);
@@ -38,6 +47,7 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_list(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_pin(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err);
+int cmd_sync(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_show(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_status(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_unpin(struct cmd *c, int argc, char **argv, struct error *err);
@@ -58,7 +68,9 @@ struct cmd_option {
 	const char **text;
 	unsigned int *number;
 	struct cmd_list *list;
-	const char *arg; /* "NAME"; NULL for flags */
+	const char *arg;       /* "NAME"; NULL for flags */
+	const char *otherwise; /* of a text: its value where "=NAME" is left
+				  out, which it then may be */
 	const char *env; /* variable that gives the value where the option is
 			    left out, or NULL */
 	const char *help;
@@ -75,6 +87,31 @@ int cmd_parse(struct cmd *c, const struct cmd_option *options, int argc,
 	      char **argv, const char **positional, size_t min, size_t max,
 	      struct error *err);
 void cmd_list_release(struct cmd_list *l);
+
+/* Options of commands that talk to remotes ... */
+#define CMD_ACCESS_OPTIONS(c)                                                  \
+	{ .name = "cacert",                                                    \
+	  .text = &(c)->access.cacert,                                         \
+	  .arg = "FILE",                                                       \
+	  .env = "DBSTOW_CACERT",                                              \
+	  .help = "more certificate authorities, for https" },                 \
+	{                                                                      \
+		.name = "token-file", .text = &(c)->access.token_file,         \
+		.arg = "FILE", .env = "DBSTOW_TOKEN_FILE",                     \
+		.help = "file with the token for https; mode 0600"             \
+	}
+/* ... and of those that can read from one. */
+#define CMD_REMOTE_OPTIONS(c)                                                  \
+	{ .name = "remote",                                                    \
+	  .text = &(c)->access.remote,                                         \
+	  .arg = "REMOTE",                                                     \
+	  .help = "read the branch at this git remote, a name or a URL" },     \
+		CMD_ACCESS_OPTIONS(c)
+
+/* ---- exit_status.c ---- */
+
+/** The exit status of an error, and its name in JSON. */
+int cmd_exit_status(enum error_code code, const char **name);
 
 /* ---- support.c ---- */
 

@@ -15,6 +15,7 @@
 #include "cmd/output.h"
 #include "cmd/proof.h"
 #include "cmd/snapshots.h"
+#include "cmd/sync.h"
 #include "database/database.h"
 #include "export/cache.h"
 #include "export/export.h"
@@ -27,8 +28,10 @@
 struct export_options {
 	const char *db, *name, *description, *kind, *source, *scratch, *output;
 	const char *app_commit;
+	const char *push; /* NULL: not; "": where the configuration says */
 	unsigned int keep, timeout_s;
 	int always, adopt, no_drill, allow_empty, set_policy, rescan;
+	int allow_public;
 };
 
 /** What one run knows. */
@@ -388,7 +391,8 @@ done:
 
 /* ---- telling ---- */
 
-static void tell(const struct run *r, const struct gitstore_result *res)
+static void tell(const struct run *r, const struct gitstore_result *res,
+		 json_t *remotes)
 {
 	char id[OBJECT_HEX_SIZE], content[OBJECT_HEX_SIZE];
 	char tables[CMD_NUMBER_SIZE * 2], rows[CMD_NUMBER_SIZE * 2];
@@ -407,11 +411,12 @@ static void tell(const struct run *r, const struct gitstore_result *res)
 			(json_int_t)res->retained, "dropped",
 			(json_int_t)res->dropped);
 
-		json_dumpf(o, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(o);
+		if (remotes)
+			json_object_set(o, "remotes", remotes);
+		json_print(o);
 	} else {
 		puts(id);
+		fflush(stdout);
 	}
 	cmd_note(r->cmd, "%s: %s, %s, %s of JSON", r->info.source,
 		 cmd_count(tables, r->info.tables, "table"),
@@ -615,11 +620,40 @@ static int by_reading(struct run *r, struct gitstore_result *res,
 	return rc;
 }
 
+/** What is stored is stored: a remote that fails is a status. */
+static int push(struct run *r, json_t *remotes, struct error *err)
+{
+	const struct sync_request q = { .direction = SYNC_PUSH,
+					.allow_public = r->o->allow_public,
+					.beside = 1 };
+	const char *what = r->o->push;
+
+	return sync_run(r->cmd, r->store, &q, &what, *what != 0,
+			r->cmd->json ? &remotes : NULL, err);
+}
+
+/** With --json all is told at once, else what is stored before it is sent. */
+static int tell_and_push(struct run *r, const struct gitstore_result *res,
+			 struct error *err)
+{
+	json_t *remotes = r->o->push && r->cmd->json ? json_array() : NULL;
+	int status = 0;
+
+	if (!remotes)
+		tell(r, res, NULL);
+	if (r->o->push)
+		status = push(r, remotes, err);
+	if (remotes && status >= 0)
+		tell(r, res, remotes);
+	json_decref(remotes);
+	return status;
+}
+
 static int snapshot_to_branch(struct run *r, struct error *err)
 {
 	const struct export_options *o = r->o;
 	struct gitstore_result res = { 0 };
-	int rc;
+	int rc, status;
 
 	if (cmd_open_store(r->cmd, &r->store, err) < 0 || keep(r, err) < 0 ||
 	    gitstore_check(r->store, o->source, o->adopt, err) < 0 ||
@@ -631,13 +665,13 @@ static int snapshot_to_branch(struct run *r, struct error *err)
 		rc = by_reading(r, &res, err);
 	if (rc < 0)
 		return -1;
-	tell(r, &res);
+	status = tell_and_push(r, &res, err);
 	if (!r->drilled && !o->no_drill) {
 		cmd_warn("stored, but not proven restorable: drill %s",
 			 r->drill);
-		return EXIT_ATTENTION;
+		status = status ? status : EXIT_ATTENTION;
 	}
-	return 0;
+	return status;
 }
 
 /* ---- --output: the document instead, no git ---- */
@@ -761,6 +795,16 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 		  .arg = "ID",
 		  .env = "GITHUB_SHA",
 		  .help = "the application's commit, to record" },
+		{ .name = "push",
+		  .text = &o.push,
+		  .arg = "REMOTE",
+		  .otherwise = "",
+		  .help = "then bring the branch to git remotes (dbstow sync "
+			  "--push)" },
+		{ .name = "allow-public",
+		  .flag = &o.allow_public,
+		  .help = "push also where the whole world can read it" },
+		CMD_ACCESS_OPTIONS(c),
 		{ .name = "output",
 		  .letter = 'o',
 		  .text = &o.output,
@@ -783,6 +827,10 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 				 "or set DBSTOW_DB");
 	if (cmd_database(o.db, &o.db, err) < 0 || check_texts(&o, err) < 0)
 		return -1;
+	if (o.push && o.output)
+		return error_set(err, ERROR_USAGE,
+				 "--output writes no snapshot that --push "
+				 "could bring to a remote");
 	if (o.set_policy && !o.keep)
 		return error_set(err, ERROR_USAGE,
 				 "--set-policy needs --keep N beside it");

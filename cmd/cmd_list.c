@@ -1,6 +1,6 @@
 /* cmd_list.c - dbstow list: the snapshots on the branch */
 
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "cmd/cmd.h"
@@ -24,28 +24,21 @@ static void print_json(const struct history *h)
 
 int cmd_list(struct cmd *c, int argc, char **argv, struct error *err)
 {
-	struct gitstore *store = NULL;
-	struct history *h = NULL;
-	char *note = NULL;
+	struct snapshot_choice choice = { 0 };
+	const struct cmd_option options[] = {
+		CMD_REMOTE_OPTIONS(c),
+		{ .name = NULL },
+	};
 	int rc;
 
-	rc = cmd_parse(c, NULL, argc, argv, NULL, 0, 0, err);
+	rc = cmd_parse(c, options, argc, argv, NULL, 0, 0, err);
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	rc = -1;
-	if (cmd_open_store(c, &store, err) < 0 ||
-	    gitstore_history(store, 1, &h, &note, err) < 0)
-		goto done;
-	if (note)
-		cmd_note(c, "note: %s", note);
-	if (c->json)
-		print_json(h);
-	else
-		snapshot_print_table(h, stdout);
-	rc = 0;
-done:
-	free(note);
-	history_free(h);
-	gitstore_free(store);
+	rc = snapshot_history(c, &choice, err);
+	if (!rc && c->json)
+		print_json(choice.history);
+	else if (!rc)
+		snapshot_print_table(choice.history, stdout);
+	snapshot_choice_release(&choice);
 	return rc;
 }

@@ -97,7 +97,7 @@ static int choose_from_branch(struct run *r, struct error *err)
 	clock_age(age, clock_now() - s->created_at_s);
 	snprintf(r->label, sizeof(r->label), "snapshot %.8s of %s (%s old)", id,
 		 when, age);
-	return snapshot_source(r->choice.store, s, &r->source, err);
+	return snapshot_source(&r->choice, s, &r->source, err);
 }
 
 static int open_source(struct run *r, struct error *err)
@@ -576,6 +576,7 @@ int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err)
 		  .number = &o.timeout_s,
 		  .arg = "SECONDS",
 		  .help = "wait for a locked target (default: 30)" },
+		CMD_REMOTE_OPTIONS(c),
 		{ .name = NULL },
 	};
 	int rc;

@@ -88,16 +88,19 @@ int cmd_show(struct cmd *c, int argc, char **argv, struct error *err)
 	struct catalog *catalog = NULL;
 	struct object_id content;
 	struct source *s = NULL;
+	const struct cmd_option options[] = {
+		CMD_REMOTE_OPTIONS(c),
+		{ .name = NULL },
+	};
 	const char *what;
 	int rc;
 
-	rc = cmd_parse(c, NULL, argc, argv, &what, 0, 1, err);
+	rc = cmd_parse(c, options, argc, argv, &what, 0, 1, err);
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	rc = -1;
 	if (snapshot_choose(c, what, &choice, err) < 0 ||
-	    snapshot_source(choice.store, snapshot_chosen(&choice), &s, err) <
-		    0 ||
+	    snapshot_source(&choice, snapshot_chosen(&choice), &s, err) < 0 ||
 	    proof_open(s, &catalog, &content, err) < 0)
 		goto done;
 	if (c->json)

@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/snapshots.h"
 #include "gitstore/gitstore.h"
+#include "gitstore/sync.h"
 #include "snapshot/text.h"
 
 struct status {
@@ -18,6 +19,7 @@ struct status {
 	int64_t now_s;
 	int64_t max_age_s; /* 0: any age will do */
 	json_t *attention; /* what is wrong, in words */
+	struct sync_states remotes;
 };
 
 static const struct snapshot *newest(const struct status *s)
@@ -57,6 +59,49 @@ static void attention(struct status *s, const char *text)
 	json_array_append_new(s->attention, json_text(text));
 }
 
+/** A remote that was synced with once is no promise; one that is configured
+ *  is. */
+static int is_configured(struct status *s, const char *name)
+{
+	struct sync_names names;
+	int found = 0;
+
+	if (sync_names_find(s->store, NULL, &names, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < names.count; i++)
+		found |= !strcmp(names.names[i], name);
+	sync_names_release(&names);
+	return found;
+}
+
+static int has_newest(const struct status *s, const struct sync_state *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		if (!memcmp(&r->snapshots[i], &newest(s)->id,
+			    sizeof(r->snapshots[i])))
+			return 1;
+	}
+	return 0;
+}
+
+static void judge_remotes(struct status *s)
+{
+	for (size_t i = 0; i < s->remotes.count; i++) {
+		const struct sync_state *r = &s->remotes.items[i];
+		char age[CLOCK_TEXT_SIZE], text[512];
+
+		if (has_newest(s, r) || !is_configured(s, r->name))
+			continue;
+		clock_age(age, s->now_s - r->seen_at_s);
+		snprintf(
+			text, sizeof(text),
+			"the remote '%.200s' does not have the newest snapshot "
+			"(asked %s ago); run 'dbstow sync'",
+			r->name, age);
+		attention(s, text);
+	}
+}
+
 static void judge(struct status *s)
 {
 	const struct snapshot *latest = newest(s);
@@ -83,6 +128,7 @@ static void judge(struct status *s)
 	if (!is_proven(latest))
 		attention(s, "the newest snapshot was never restored; export "
 			     "without --no-drill to prove it");
+	judge_remotes(s);
 }
 
 /* ---- telling ---- */
@@ -93,6 +139,25 @@ static json_t *json_time(int64_t when_s)
 
 	clock_iso(text, when_s);
 	return json_string(text);
+}
+
+static json_t *remotes_json(const struct status *s)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < s->remotes.count; i++) {
+		const struct sync_state *r = &s->remotes.items[i];
+
+		json_array_append_new(
+			all,
+			json_pack("{s:o, s:o, s:I, s:I, s:I}", "remote",
+				  json_text(r->name), "seen_at",
+				  json_time(r->seen_at_s), "snapshots",
+				  (json_int_t)r->count, "lacks",
+				  (json_int_t)sync_state_lacks(r, s->history),
+				  "sent_bytes", (json_int_t)r->sent_bytes));
+	}
+	return all;
 }
 
 static void print_json(const struct status *s)
@@ -109,7 +174,7 @@ static void print_json(const struct status *s)
 					(json_int_t)h->snapshots[i].bytes));
 	}
 	json_print(json_pack(
-		"{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:O}", "source",
+		"{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "source",
 		json_text(h->source), "snapshots", (json_int_t)h->count,
 		"newest", latest ? snapshot_json(latest) : json_null(),
 		"seen_at",
@@ -118,7 +183,7 @@ static void print_json(const struct status *s)
 		"proven", proven ? snapshot_json(proven) : json_null(),
 		"proven_at",
 		proven ? json_time(seen_at(s, proven)) : json_null(), "sizes",
-		sizes, "attention", s->attention));
+		sizes, "remotes", remotes_json(s), "attention", s->attention));
 }
 
 static void print_when(const struct status *s, const char *what,
@@ -170,6 +235,25 @@ static void print_size(const struct status *s)
 	putchar('\n');
 }
 
+/** "off-site  origin, 1 h ago: 7 of 8 snapshots" */
+static void print_remotes(const struct status *s)
+{
+	for (size_t i = 0; i < s->remotes.count; i++) {
+		const struct sync_state *r = &s->remotes.items[i];
+		size_t lacks = sync_state_lacks(r, s->history);
+		size_t has = s->history->count - lacks;
+		struct buffer name = BUFFER_INIT;
+		char age[CLOCK_TEXT_SIZE];
+
+		clock_age(age, s->now_s - r->seen_at_s);
+		text_display(&name, r->name, strlen(r->name), 200);
+		printf("%-9s %s, %s ago: %zu of %zu snapshots\n", "off-site",
+		       name.size ? buffer_cstr(&name) : "", age, has,
+		       s->history->count);
+		buffer_release(&name);
+	}
+}
+
 static void print_text(const struct status *s)
 {
 	const struct snapshot *latest = newest(s), *proven = newest_proven(s);
@@ -192,6 +276,7 @@ static void print_text(const struct status *s)
 	else
 		printf("%-9s none\n", "proven");
 	print_size(s);
+	print_remotes(s);
 }
 
 /* ---- for Prometheus' node exporter (its text format 0.0.4) ---- */
@@ -295,7 +380,8 @@ int cmd_status(struct cmd *c, int argc, char **argv, struct error *err)
 	}
 	if (parse_age(&s, max_age, err) < 0 ||
 	    cmd_open_store(c, &s.store, err) < 0 ||
-	    gitstore_history(s.store, 1, &s.history, &note, err) < 0)
+	    gitstore_history(s.store, 1, &s.history, &note, err) < 0 ||
+	    sync_states_read(s.store, &s.remotes, err) < 0)
 		goto done;
 	if (note)
 		cmd_note(c, "note: %s", note);
@@ -312,6 +398,7 @@ done:
 	free(note);
 	json_decref(s.attention);
 	history_free(s.history);
+	sync_states_release(&s.remotes);
 	gitstore_free(s.store);
 	return rc;
 }

@@ -128,8 +128,9 @@ static int conclude(const struct cmd *cmd, const struct verify_options *o,
 }
 
 static int verify_one(struct cmd *cmd, const struct verify_options *o,
-		      struct gitstore *store, const struct snapshot *snap,
-		      json_t *results, struct error *err)
+		      struct snapshot_choice *choice,
+		      const struct snapshot *snap, json_t *results,
+		      struct error *err)
 {
 	struct source *s = NULL;
 	char id[OBJECT_HEX_SIZE], shown[9];
@@ -137,8 +138,8 @@ static int verify_one(struct cmd *cmd, const struct verify_options *o,
 
 	object_hex(id, &snap->id);
 	snprintf(shown, sizeof(shown), "%.8s", id);
-	if (!snapshot_source(store, snap, &s, err))
-		rc = verify(cmd, o, store, s, &snap->content, err);
+	if (!snapshot_source(choice, snap, &s, err))
+		rc = verify(cmd, o, choice->store, s, &snap->content, err);
 	source_free(s);
 	return conclude(cmd, o, id, shown, rc, results, err);
 }
@@ -157,7 +158,7 @@ static int verify_all(struct cmd *cmd, const struct verify_options *o,
 
 		if (s->absent)
 			continue;
-		status = verify_one(cmd, o, choice->store, s, results, &one);
+		status = verify_one(cmd, o, choice, s, results, &one);
 		if (status >= 0) {
 			rc = rc ? rc : status;
 			continue;
@@ -179,7 +180,7 @@ static int verify_branch(struct cmd *cmd, const struct verify_options *o,
 	if (snapshot_choose(cmd, what, &choice, err) < 0)
 		return -1;
 	rc = o->all ? verify_all(cmd, o, &choice, results, err)
-		    : verify_one(cmd, o, choice.store, snapshot_chosen(&choice),
+		    : verify_one(cmd, o, &choice, snapshot_chosen(&choice),
 				 results, err);
 	snapshot_choice_release(&choice);
 	return rc;
@@ -221,6 +222,7 @@ int cmd_verify(struct cmd *c, int argc, char **argv, struct error *err)
 		  .arg = "N",
 		  .env = "DBSTOW_JOBS",
 		  .help = "threads (default: one a processor, at most 16)" },
+		CMD_REMOTE_OPTIONS(c),
 		{ .name = NULL },
 	};
 	json_t *results;

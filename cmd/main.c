@@ -25,6 +25,8 @@ static const struct command {
 	  "bring a snapshot back as a database" },
 	{ "status", cmd_status, "[options]",
 	  "is there a fresh, proven snapshot?" },
+	{ "sync", cmd_sync, "[REMOTE]... [options]",
+	  "the branch to a git remote and back" },
 	{ "pin", cmd_pin, "SNAP [options]", "keep a snapshot for ever" },
 	{ "unpin", cmd_unpin, "SNAP [options]", "let retention decide again" },
 	{ "delete", cmd_delete, "SNAP [options]",
@@ -59,32 +61,11 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-static const struct {
-	enum error_code code;
-	int status;
-	const char *name;
-} statuses[] = {
-	{ ERROR_USAGE, 2, "usage" },
-	{ ERROR_DAMAGE, 3, "damage" },
-	{ ERROR_CONFLICT, 4, "conflict" },
-	{ ERROR_NETWORK, 5, "network" },
-	{ ERROR_REFUSED, 6, "refused" },
-	{ ERROR_STANDIN, 1, "stand-in" },
-	{ ERROR_NOSPACE, 1, "no-space" },
-	{ ERROR_INTERRUPTED, 130, "interrupted" },
-};
-
 static int report(const struct error *err, int json)
 {
-	const char *name = "failed";
-	int status = 1;
+	const char *name;
+	int status = cmd_exit_status(err->code, &name);
 
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		if (statuses[i].code == err->code) {
-			status = statuses[i].status;
-			name = statuses[i].name;
-		}
-	}
 	if (json) {
 		json_t *o = json_pack("{s:{s:s,s:i,s:s%}}", "error", "code",
 				      name, "exit", status, "message",

@@ -55,15 +55,18 @@ static void print_help(const struct cmd *c, const struct cmd_option *options,
 	printf("usage: dbstow %s %s\n\n", c->name, c->usage);
 	for (size_t i = 0; i < count; i++) {
 		const struct cmd_option *o = &options[i];
-		char left[64];
+		char left[64], value[32] = "";
 
+		if (o->otherwise)
+			snprintf(value, sizeof(value), "[=%s]", o->arg);
+		else if (o->arg)
+			snprintf(value, sizeof(value), " %s", o->arg);
 		if (o->letter)
-			snprintf(left, sizeof(left), "-%c, --%s%s%s", o->letter,
-				 o->name, o->arg ? " " : "",
-				 o->arg ? o->arg : "");
+			snprintf(left, sizeof(left), "-%c, --%s%s", o->letter,
+				 o->name, value);
 		else
-			snprintf(left, sizeof(left), "    --%s%s%s", o->name,
-				 o->arg ? " " : "", o->arg ? o->arg : "");
+			snprintf(left, sizeof(left), "    --%s%s", o->name,
+				 value);
 		printf("  %-24s %s%s%s%s\n", left, o->help, o->env ? " [" : "",
 		       o->env ? o->env : "", o->env ? "]" : "");
 	}
@@ -113,7 +116,7 @@ static int set(const struct cmd_option *o, const char *text, struct error *err)
 	else if (o->list)
 		return list_add(o->list, text, err);
 	else
-		*o->text = text;
+		*o->text = text ? text : o->otherwise;
 	return 0;
 }
 
@@ -184,8 +187,9 @@ int cmd_parse(struct cmd *c, const struct cmd_option *own, int argc,
 
 	for (size_t i = 0; i < count; i++) {
 		longs[i].name = options[i].name;
-		longs[i].has_arg = options[i].flag ? no_argument
-						   : required_argument;
+		longs[i].has_arg = options[i].flag        ? no_argument
+				   : options[i].otherwise ? optional_argument
+							  : required_argument;
 		longs[i].val = 256 + (int)i;
 		if (options[i].letter) {
 			letters[at++] = options[i].letter;

@@ -1,5 +1,6 @@
 /* snapshots.c - finding, listing and printing snapshots */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
@@ -7,13 +8,17 @@
 #include "base/error.h"
 #include "cmd/cmd.h"
 #include "cmd/snapshots.h"
+#include "cmd/sync.h"
 #include "gitstore/gitstore.h"
 #include "snapshot/text.h"
 
 void snapshot_choice_release(struct snapshot_choice *choice)
 {
 	history_free(choice->history);
-	gitstore_free(choice->store);
+	if (!choice->remote)
+		gitstore_free(choice->store);
+	remote_free(choice->remote); /* and its store */
+	gitstore_free(choice->own);
 	memset(choice, 0, sizeof(*choice));
 }
 
@@ -45,54 +50,83 @@ static int choose_elsewhere(struct snapshot_choice *out, const char *what,
 	return 0;
 }
 
-int snapshot_choose(const struct cmd *c, const char *what,
-		    struct snapshot_choice *out, struct error *err)
+static int history_there(const struct cmd *c, struct snapshot_choice *out,
+			 struct error *err)
 {
-	struct error first = ERROR_INIT;
+	if (cmd_open_store(c, &out->own, err) < 0 ||
+	    sync_open_remote(c, out->own, c->access.remote, &out->remote, err) <
+		    0)
+		return -1;
+	out->store = remote_store(out->remote, err);
+	if (!out->store || remote_refs(out->remote, gitstore_ref(out->own),
+				       &out->ref, err) < 0)
+		return -1;
+	if (!out->ref.exists)
+		return error_set(
+			err, ERROR_FAILED, "the remote %s has no branch '%s'",
+			remote_label(out->remote),
+			gitstore_ref(out->own) + strlen("refs/heads/"));
+	return sync_read(out->remote, out->own, &out->ref, &out->history, err);
+}
+
+int snapshot_history(const struct cmd *c, struct snapshot_choice *out,
+		     struct error *err)
+{
 	char *note = NULL;
 	int rc = -1;
 
 	memset(out, 0, sizeof(*out));
-	if (cmd_open_store(c, &out->store, err) < 0)
-		goto done;
-	if (gitstore_history(out->store, 1, &out->history, &note, &first) < 0) {
-		/* An unreadable branch must not hide a commit that is fine. */
-		if (!what) {
-			error_set(err, first.code, "%s", first.message);
-			goto done;
-		}
-		rc = choose_elsewhere(out, what, &first, err);
-		goto done;
-	}
+	if (c->access.remote)
+		rc = history_there(c, out, err);
+	else if (!cmd_open_store(c, &out->store, err))
+		rc = gitstore_history(out->store, 1, &out->history, &note, err);
 	if (note)
 		cmd_note(c, "note: %s", note);
-	if (!history_find(out->history, what ? what : "latest", &out->at,
-			  &first))
-		rc = 0;
-	else if (what)
-		rc = choose_elsewhere(out, what, &first, err);
-	else
-		error_set(err, first.code, "%s", first.message);
-done:
 	free(note);
+	return rc;
+}
+
+int snapshot_choose(const struct cmd *c, const char *what,
+		    struct snapshot_choice *out, struct error *err)
+{
+	struct error first = ERROR_INIT;
+	int rc = -1;
+
+	if (snapshot_history(c, out, &first) < 0) {
+		/* An unreadable branch must not hide a commit that is fine. */
+		if (what && out->store && !out->remote)
+			rc = choose_elsewhere(out, what, &first, err);
+		else
+			error_set(err, first.code, "%s", first.message);
+	} else if (!history_find(out->history, what ? what : "latest", &out->at,
+				 &first)) {
+		rc = 0;
+	} else if (what) {
+		rc = choose_elsewhere(out, what, &first, err);
+	} else {
+		error_set(err, first.code, "%s", first.message);
+	}
 	if (rc < 0)
 		snapshot_choice_release(out);
 	return rc;
 }
 
-int snapshot_source(struct gitstore *g, const struct snapshot *s,
+int snapshot_source(struct snapshot_choice *choice, const struct snapshot *s,
 		    struct source **out, struct error *err)
 {
 	char id[OBJECT_HEX_SIZE];
 
 	object_hex(id, &s->id);
+	if (choice->remote &&
+	    sync_fetch(choice->remote, &choice->ref, &s->id, 1, err) < 0)
+		return -1;
 	if (s->absent)
 		return error_set(err, ERROR_FAILED,
 				 "snapshot %.8s is not in this repository (a "
-				 "shallow clone?); get it with: git fetch "
-				 "origin %s",
-				 id, id);
-	return gitstore_source(g, &s->id, out, err);
+				 "shallow clone?); get it with: dbstow sync "
+				 "--pull",
+				 id);
+	return gitstore_source(choice->store, &s->id, out, err);
 }
 
 static const char *drill_word(const struct snapshot *s)

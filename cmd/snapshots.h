@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "gitstore/remote.h"
+
 struct cmd;
 struct error;
 struct gitstore;
@@ -20,7 +22,16 @@ struct snapshot_choice {
 	struct gitstore *store;
 	struct history *history;
 	size_t at; /* in the history */
+	/* with --remote; `store` is then the remote's */
+	struct remote *remote;
+	struct remote_ref ref;
+	struct gitstore *own;
 };
+
+/** The list that a command reads: of the branch here, or with --remote of the
+ *  one there. */
+int snapshot_history(const struct cmd *c, struct snapshot_choice *out,
+		     struct error *err);
 
 /**
  * Open the store and find `what` (NULL: "latest"): in the history of the newer
@@ -31,8 +42,9 @@ int snapshot_choose(const struct cmd *c, const char *what,
 void snapshot_choice_release(struct snapshot_choice *choice);
 const struct snapshot *snapshot_chosen(const struct snapshot_choice *choice);
 
-/** Its files; an absent one (shallow clone) says how to get it. */
-int snapshot_source(struct gitstore *g, const struct snapshot *s,
+/** The files of one of the list, which are fetched with --remote; an absent one
+ *  (shallow clone) says how to get it. */
+int snapshot_source(struct snapshot_choice *choice, const struct snapshot *s,
 		    struct source **out, struct error *err);
 
 /** The table of `dbstow list`. */

@@ -193,33 +193,32 @@ static int newest_tree(struct gitstore *g, const struct history *h,
 	return rc;
 }
 
-/* Parents: the previous snapshot, the newest, then older and older ones. */
-static int build_index(struct gitstore *g, const struct history *h,
-		       const struct edit *e, struct new_commit *out,
-		       struct error *err)
+/* Parents: the previous snapshot, the newest, then older and older ones; then
+ * perhaps the index commit before. */
+int index_build(struct gitstore *g, const struct history *h,
+		const struct object_id *tree, int64_t when_s,
+		struct new_commit *out, struct error *err)
 {
-	struct object_id *parents = calloc(h->count, sizeof(*parents));
+	struct object_id *parents = calloc(h->count + 1, sizeof(*parents));
 	struct buffer text = BUFFER_INIT;
-	struct object_id tree;
-	size_t i;
+	size_t count = h->count, i;
 	int rc = -1;
 
 	if (!parents) {
 		error_nomem(err);
 		goto done;
 	}
-	for (i = 0; i < h->count; i++)
+	for (i = 0; i < count; i++)
 		parents[i] = h->snapshots[i].id;
-	if (h->count > 1) {
+	if (count > 1) {
 		parents[0] = h->snapshots[1].id;
 		parents[1] = h->snapshots[0].id;
 	}
-	if (check_complete(g, h, e->snapshot, err) < 0 ||
-	    newest_tree(g, h, e, &tree, err) < 0 ||
-	    message_index(&text, h, err) < 0)
-		goto done;
-	rc = commit_build(g, &tree, parents, h->count, e->when_s, text.data,
-			  out, err);
+	if (!object_is_zero(&h->previous))
+		parents[count++] = h->previous;
+	if (!message_index(&text, h, err))
+		rc = commit_build(g, tree, parents, count, when_s, text.data,
+				  out, err);
 done:
 	free(parents);
 	buffer_release(&text);
@@ -233,12 +232,15 @@ static int write_list(struct gitstore *g, const struct history *h,
 	struct new_commit index = { .body = BUFFER_INIT };
 	const struct new_commit *commits[2];
 	struct move m = { .ref = g->ref, .log = e->log };
+	struct object_id tree;
 	size_t count = 0;
 	int rc = -1;
 
 	if (h->exists) /* else the tip is a remote-tracking branch's */
 		m.old = h->tip;
-	if (build_index(g, h, e, &index, err) < 0)
+	if (check_complete(g, h, e->snapshot, err) < 0 ||
+	    newest_tree(g, h, e, &tree, err) < 0 ||
+	    index_build(g, h, &tree, e->when_s, &index, err) < 0)
 		goto done;
 	m.id = index.id;
 	rc = MOVE_DONE;
@@ -273,6 +275,7 @@ static int edit_once(struct gitstore *g, struct edit *e, struct error *err)
 		rc = -1;
 		goto done;
 	}
+	memset(&h->previous, 0, sizeof(h->previous)); /* a remote's business */
 	rc = e->apply(g, h, e, err);
 	if (rc > 0) /* it is as it should be */
 		rc = MOVE_DONE;

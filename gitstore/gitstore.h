@@ -48,6 +48,9 @@ int gitstore_open(struct gitstore **out, const struct gitstore_options *o,
 /** Remove what was put but not committed, drop the lock.  NULL is allowed. */
 void gitstore_free(struct gitstore *g);
 
+/** The branch, in full: "refs/heads/database-backups". Borrowed. */
+const char *gitstore_ref(const struct gitstore *g);
+
 /** Folder for scratch files beside the lock: "<git folder>/dbstow"; created on
  *  first use, mode 0700. Borrowed. */
 const char *gitstore_folder(struct gitstore *g, struct error *err);
@@ -105,10 +108,13 @@ struct history {
 	size_t deleted_count;
 	struct tombstone *unpinned; /* pins that were taken back, and when */
 	size_t unpinned_count;
-	struct object_id tip; /* the index commit */
-	int exists;           /* 0: there is no such branch here; what is listed
-				 is then a remote-tracking one's */
-	char *ref;            /* the ref it was read from */
+	struct object_id tip;      /* the index commit */
+	struct object_id previous; /* the index commit before it, which it has
+				      for a parent where a remote only takes
+				      what goes on from there; else zero */
+	int exists; /* 0: there is no such branch here; what is listed
+		       is then a remote-tracking one's */
+	char *ref;  /* the ref it was read from */
 };
 
 /**

@@ -604,6 +604,16 @@ int is_gc_running(struct gitstore *g);
 
 /* ---- commit.c ---- */
 
+/**
+ * Compose the index commit of a list; nothing is written.
+ *
+ * @param g     whose user signs it
+ * @param tree  of the newest snapshot
+ */
+int index_build(struct gitstore *g, const struct history *h,
+		const struct object_id *tree, int64_t when_s,
+		struct new_commit *out, struct error *err);
+
 /** What one call changes in the list of snapshots. */
 struct edit {
 	/* Change `h`, which was just read.

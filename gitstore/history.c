@@ -291,13 +291,30 @@ static int read_list(struct gitstore *g, struct history *h,
 	return 0;
 }
 
+/* In version 2 the last parent is the index commit before.
+ * @return 0, or 1 where it is not */
+static int take_previous(struct history *h, struct raw_commit *c,
+			 const struct trailers *t)
+{
+	const char *text = trailers_get(t, "Previous");
+	int64_t when_s;
+
+	if (!text || parse_id_time(text, &h->previous, &when_s) < 0 ||
+	    c->parent_count < 2 ||
+	    !object_same(&c->parents[c->parent_count - 1], &h->previous))
+		return 1;
+	c->parent_count--;
+	return 0;
+}
+
 static int read_index(struct gitstore *g, struct history *h,
-		      const struct raw_commit *c, const struct trailers *t,
+		      struct raw_commit *c, const struct trailers *t,
 		      struct error *err)
 {
 	const char *version = trailers_get(t, "Dbstow-Branch");
 
-	if (strcmp(version, "1") != 0)
+	if (strcmp(version, "1") != 0 &&
+	    (strcmp(version, "2") != 0 || take_previous(h, c, t)))
 		return error_set(err, ERROR_REFUSED,
 				 "the branch is laid out in a newer way ('%s') "
 				 "than this dbstow knows; update it",
@@ -576,13 +593,23 @@ static char *note_base(struct gitstore *g, const struct history *h, int newest)
 	return buffer_detach(&text);
 }
 
+/* Ours has gone on from there: a sync leaves such refs as they are, so it is
+ * nothing to tell. */
+static int is_behind(const struct history *remote, const struct history *ours)
+{
+	size_t at;
+
+	return remote->count &&
+	       history_index(ours, &remote->snapshots[0].id, &at);
+}
+
 /* Take the newer one into *out and say so. */
 static void choose(struct history **out, struct history *remote, char **note)
 {
 	struct history *swap;
 	char *text;
 
-	if (!same_list(*out, remote)) {
+	if (!same_list(*out, remote) && !is_behind(remote, *out)) {
 		if (newest_time(remote) > newest_time(*out)) {
 			swap = *out;
 			*out = remote;

@@ -403,7 +403,13 @@ int message_index(struct buffer *out, const struct history *h,
 	for (i = 0; i < h->count; i++)
 		add_row(out, &h->snapshots[i]);
 	buffer_byte(out, '\n');
-	add_line(out, "Dbstow-Branch", "1");
+	/* A reader of 1 would take that commit for a snapshot. */
+	if (object_is_zero(&h->previous)) {
+		add_line(out, "Dbstow-Branch", "1");
+	} else {
+		add_line(out, "Dbstow-Branch", "2");
+		add_event(out, "Previous", &h->previous, 0);
+	}
 	add_line(out, "Source", h->source);
 	add_state(out, h);
 	/* The newest one's facts once more: a clone of depth 1 has its files

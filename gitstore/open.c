@@ -330,6 +330,11 @@ const char *gitstore_scratch(struct gitstore *g, struct error *err)
 	return g->scratch;
 }
 
+const char *gitstore_ref(const struct gitstore *g)
+{
+	return g->ref;
+}
+
 /* ---- configuration ---- */
 
 /* @return 0, with *out NULL where there is no such key; libgit2's error code */

@@ -202,8 +202,8 @@ dbstow("restore", "--repo", "shallow", "--to", "shallow.db")
 same("app.db", "shallow.db")
 dbstow("verify", "--all", "--drill", "--repo", "shallow")
 for argv in (("show", "latest~1"), ("verify", made[1]), ("restore", made[1][:10], "--to", "out.db")):
-    refused("shallow", "dbstow: snapshot %s is not in this repository (a shallow clone?); get it with: git fetch origin %s" %
-            (made[1][:8], made[1]), *argv)
+    refused("shallow", "dbstow: snapshot %s is not in this repository (a shallow clone?); get it with: dbstow sync --pull" %
+            made[1][:8], *argv)
 refused("shallow", "~dbstow: branch 'database-backups' is checked out at '.*/shallow'; .*", "export", "app.db", status=6)
 git("checkout", "-q", "--detach", repo="shallow")
 refused("shallow", "dbstow: snapshot %s of branch 'database-backups' is not in this repository, and its list cannot be "

@@ -341,16 +341,11 @@ static void the_newer_of_local_and_remote_branch_is_read(void **state)
 	assert_null(note);
 	assert_string_equal(h->ref, "refs/heads/database-backups");
 	history_free(h);
-	/* the local one is newer */
+	/* the local one has gone on from there */
 	add(f, "b\n", 60);
 	assert_ok(gitstore_history(f->g, 1, &h, &note, &f->err), &f->err);
-	assert_string_equal(note,
-			    "'refs/heads/database-backups' (newest 2026-11-20 "
-			    "02:36:22Z) and "
-			    "'refs/remotes/origin/database-backups' (newest "
-			    "2026-11-20 02:35:22Z) differ; reading the first");
+	assert_null(note);
 	assert_int_equal(h->count, 2);
-	free(note);
 	history_free(h);
 	/* the remote one is newer */
 	assert_int_equal(repo_sh(f->repo,

@@ -1,0 +1,160 @@
+/*
+ * sync_push.c - the remote's branch to the merged list
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "gitstore/sync_internal.h"
+
+/* Snapshots of `h` that `other` does not have. */
+static size_t lacking(const struct history *h, const struct history *other)
+{
+	size_t count = 0, i, at;
+
+	for (i = 0; i < h->count; i++)
+		count += !history_index(other, &h->snapshots[i].id, &at);
+	return count;
+}
+
+static int refuse_public(struct sync *s, struct error *err)
+{
+	int readable;
+
+	if (s->o->allow_public || remote_kind(s->r) != REMOTE_HTTPS)
+		return 0;
+	if (remote_anonymous(s->r, &readable, err) < 0)
+		return -1;
+	if (!readable)
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "the remote %s can be read without a password: the "
+			 "whole world would see every row; make the repository "
+			 "private, or use --allow-public",
+			 remote_label(s->r));
+}
+
+/* The commit that the remote's branch is to point to: ours if it says the same,
+ * else one that is made now. */
+static int prepare_index(struct sync *s, struct error *err)
+{
+	int append = s->ref.exists &&
+		     (s->o->append || !object_is_zero(&s->theirs->previous));
+	int same = 0;
+
+	if (!append && have_ours(s) && object_is_zero(&s->ours->previous))
+		same = history_same(s->merged, s->ours, err);
+	if (same < 0)
+		return -1;
+	if (same) {
+		s->index.id = s->tip;
+		return 0;
+	}
+	if (append)
+		s->merged->previous = s->ref.id;
+	return index_build(s->g, s->merged, &s->tree, s->now_s, &s->index, err);
+}
+
+static int rejected(struct sync *s, const struct remote_push_result *p,
+		    struct error *err)
+{
+	const char *reason = p->reason ? p->reason : "no reason given";
+	const char *hint = "";
+
+	if (strstr(reason, "non-fast-forward") ||
+	    strstr(reason, "protected branch") ||
+	    (p->messages && (strstr(p->messages, "non-fast-forward") ||
+			     strstr(p->messages, "force-push"))))
+		hint = "; allow force pushes to that branch, or use --history "
+		       "append";
+	return error_set(err, ERROR_REFUSED,
+			 "the remote %s did not take branch '%s': %s%s",
+			 remote_label(s->r), s->g->branch, reason, hint);
+}
+
+/* What hosts like GitHub advise against or refuse. */
+#define HOST_FILE_BYTES     UINT64_C(100000000)
+#define HOST_FOLDER_ENTRIES 3000
+
+static void look_at_sizes(struct sync *s, const struct remote_push_result *p)
+{
+	char hex[SHORT_HEX_SIZE];
+
+	object_short(hex, &p->largest);
+	if (p->largest_bytes > HOST_FILE_BYTES)
+		sync_warn(s,
+			  "object %s has %.0f MB; hosts like GitHub take no "
+			  "file over 100 MB",
+			  hex, (double)p->largest_bytes / 1e6);
+	if (p->largest_folder > HOST_FOLDER_ENTRIES)
+		sync_warn(s,
+			  "a folder of the snapshot has %zu entries; hosts "
+			  "like GitHub advise against more than %d",
+			  p->largest_folder, HOST_FOLDER_ENTRIES);
+}
+
+static void take_push_result(struct sync *s, struct remote_push_result *p)
+{
+	s->out->objects += p->objects;
+	s->out->bytes += p->bytes;
+	free(s->out->messages);
+	s->out->messages = p->messages;
+	p->messages = NULL;
+}
+
+/* @return enum step, or -1 */
+static int send_index(struct sync *s, struct error *err)
+{
+	struct remote_push_result p = { .objects = 0 };
+	struct remote_push q = { .ref = s->g->ref,
+				 .old = s->ref.id,
+				 .id = s->index.id,
+				 .body = s->index.body.data,
+				 .body_size = s->index.body.size,
+				 .dry_run = s->o->dry_run };
+	int rc = remote_push(s->r, &q, &p, err);
+
+	if (!rc && p.outcome == REMOTE_REJECTED)
+		rc = rejected(s, &p, err);
+	else if (!rc && p.outcome == REMOTE_MOVED)
+		rc = STEP_AGAIN;
+	look_at_sizes(s, &p);
+	if (rc <= 0)
+		take_push_result(s, &p);
+	remote_push_result_release(&p);
+	return rc;
+}
+
+/* "Stored off-site" is said of what was seen there. */
+static int look_again(struct sync *s, struct error *err)
+{
+	struct remote_ref now;
+
+	if (remote_refs(s->r, s->g->ref, &now, err) < 0)
+		return -1;
+	if (!now.exists)
+		return error_set(err, ERROR_FAILED,
+				 "the remote %s took branch '%s' and does not "
+				 "show it; look there",
+				 remote_label(s->r), s->g->branch);
+	/* else another writer moved it since: it had ours before its eyes */
+	s->out->pushed = 1;
+	return 0;
+}
+
+int sync_push(struct sync *s, struct error *err)
+{
+	int rc = s->ref.exists ? history_same(s->merged, s->theirs, err) : 0;
+
+	s->arranged = s->ref.id;
+	if (rc || s->o->direction == SYNC_PULL)
+		return rc < 0 ? -1 : STEP_DONE;
+	if (refuse_public(s, err) < 0 || prepare_index(s, err) < 0)
+		return -1;
+	rc = send_index(s, err);
+	if (rc)
+		return rc;
+	s->out->sent = lacking(s->merged, s->theirs);
+	s->arranged = s->index.id;
+	return s->o->dry_run ? 0 : look_again(s, err);
+}
