@@ -30,7 +30,7 @@
 /* Files that are worth a delta, and the deltas that are worth it */
 #define DELTA_FILE_MIN    ((size_t)256)
 #define DELTA_FILE_MAX    ((size_t)4 << 20)
-#define DELTA_LIMIT(size) ((size) / 4)
+#define DELTA_LIMIT(size) ((size) / 2)
 
 /* Deltas up to a whole version.  Not all of a table's files have one limit, or
  * all their chains would be turned round in one export. */
