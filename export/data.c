@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "export/export_internal.h"
 #include "snapshot/catalog.h"
+#include "snapshot/document.h"
 #include "snapshot/manifest.h"
 
 /* Put the file that `write` makes of the catalog as data/NAME. */
@@ -41,15 +42,16 @@ done:
 	return rc;
 }
 
-int export_data(struct database *db, struct catalog *c, struct sink *s,
-		struct export_progress *p, struct object_id *content,
-		struct error *err)
+static int put_data(const struct row_origin *from, struct catalog *c,
+		    struct sink *s, struct export_progress *p,
+		    struct object_id *content, struct error *err)
 {
 	struct tree data = { 0 };
 	int rc = -1;
 
 	/* The manifest last: it holds the row counts and digests. */
-	if (export_tables(db, c, s, p, &data, err) < 0 ||
+	if (export_tables(from, c, s, p, &data, err) < 0 ||
+	    (from->document && document_end(from->document, err) < 0) ||
 	    put_text(c, s, &data, "schema.json", "data/schema.json",
 		     schema_write, err) < 0 ||
 	    put_text(c, s, &data, "manifest.json", "data/manifest.json",
@@ -59,4 +61,21 @@ int export_data(struct database *db, struct catalog *c, struct sink *s,
 done:
 	tree_release(&data);
 	return rc;
+}
+
+int export_data(struct database *db, struct catalog *c, struct sink *s,
+		struct export_progress *p, struct object_id *content,
+		struct error *err)
+{
+	const struct row_origin from = { .db = db };
+
+	return put_data(&from, c, s, p, content, err);
+}
+
+int export_import(struct document *d, struct sink *s, struct export_progress *p,
+		  struct object_id *content, struct error *err)
+{
+	const struct row_origin from = { .document = d };
+
+	return put_data(&from, document_catalog(d), s, p, content, err);
 }

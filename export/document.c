@@ -55,7 +55,7 @@
 #define FLUSH_BYTES ((size_t)64 << 10)
 #define HEX_SIZE    (2 * HASH_SHA256_SIZE + 1)
 
-struct document {
+struct written {
 	struct row_taker taker; /* first: the callbacks get its address */
 	int (*write)(void *payload, const void *data, size_t size,
 		     struct error *err);
@@ -68,7 +68,7 @@ struct document {
 	uint64_t rows;
 };
 
-static int flush(struct document *d, struct error *err)
+static int flush(struct written *d, struct error *err)
 {
 	if (buffer_failed(&d->out))
 		return error_nomem(err);
@@ -82,14 +82,14 @@ static int flush(struct document *d, struct error *err)
 /* ---- rows ---- */
 
 /* What stands in front of a row: lines need no look behind. */
-static void begin_line(struct document *d)
+static void begin_line(struct written *d)
 {
 	buffer_str(&d->out, d->current->rows ? ",\n" : "[\n");
 }
 
 /* The bytes of `out` from `at` on are a row's line: count it and take its
  * newline off again, as a comma may have to stand there. */
-static int end_line(struct document *d, size_t at, struct error *err)
+static int end_line(struct written *d, size_t at, struct error *err)
 {
 	size_t size;
 
@@ -107,7 +107,7 @@ static int end_line(struct document *d, size_t at, struct error *err)
 static int take_row(struct row_taker *taker, int64_t rowid,
 		    const struct value *values, struct error *err)
 {
-	struct document *d = (struct document *)taker;
+	struct written *d = (struct written *)taker;
 	size_t at;
 
 	begin_line(d);
@@ -121,7 +121,7 @@ static int take_unsorted(struct row_taker *taker, int64_t rowid,
 			 const struct value *values, struct buffer *out,
 			 struct error *err)
 {
-	struct document *d = (struct document *)taker;
+	struct written *d = (struct written *)taker;
 
 	return row_encode(out, d->shape, rowid, values, NULL, err);
 }
@@ -129,7 +129,7 @@ static int take_unsorted(struct row_taker *taker, int64_t rowid,
 static int take_line(struct row_taker *taker, const char *line, size_t size,
 		     struct error *err)
 {
-	struct document *d = (struct document *)taker;
+	struct written *d = (struct written *)taker;
 	size_t at;
 
 	begin_line(d);
@@ -147,9 +147,10 @@ static void add_key(struct buffer *out, const struct table *t)
 		text_json_string(out, t->folder, strlen(t->folder));
 }
 
-static int add_table(struct document *d, struct database *db, struct table *t,
+static int add_table(struct written *d, struct database *db, struct table *t,
 		     struct error *err)
 {
+	const struct row_origin from = { .db = db };
 	int rc = -1;
 
 	d->current = t;
@@ -158,7 +159,7 @@ static int add_table(struct document *d, struct database *db, struct table *t,
 	add_key(&d->out, t);
 	buffer_byte(&d->out, ':');
 	if (row_shape_new(&d->shape, t, err) < 0 ||
-	    export_rows(db, t, &d->taker, err) < 0)
+	    export_rows(&from, t, &d->taker, err) < 0)
 		goto done;
 	hasher_final(d->table, t->sha256);
 	buffer_str(&d->out, t->rows ? "\n]" : "[]");
@@ -170,8 +171,8 @@ done:
 	return rc;
 }
 
-static int add_tables(struct document *d, struct database *db,
-		      struct catalog *c, struct error *err)
+static int add_tables(struct written *d, struct database *db, struct catalog *c,
+		      struct error *err)
 {
 	buffer_str(&d->out, ",\n\"tables\":{");
 	for (size_t i = 0; i < c->table_count; i++) {
@@ -239,7 +240,7 @@ static void trim_newline(struct buffer *b)
 		b->size--;
 }
 
-static int add_head(struct document *d, const struct catalog *c,
+static int add_head(struct written *d, const struct catalog *c,
 		    const struct snapshot_info *info, struct error *err)
 {
 	struct buffer text = BUFFER_INIT;
@@ -264,7 +265,7 @@ done:
 	return rc;
 }
 
-static void add_end(struct document *d, const struct catalog *c)
+static void add_end(struct written *d, const struct catalog *c)
 {
 	unsigned char digest[HASH_SHA256_SIZE];
 	char hex[HEX_SIZE];
@@ -293,7 +294,7 @@ int export_document(struct database *db, struct catalog *c,
 				 struct error *err),
 		    void *payload, struct error *err)
 {
-	struct document d = {
+	struct written d = {
 		.taker = { take_row, take_unsorted, take_line },
 		.write = write,
 		.payload = payload,

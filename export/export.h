@@ -11,6 +11,7 @@
 
 struct catalog;
 struct database;
+struct document;
 struct error;
 struct export_cache;
 struct sink;
@@ -41,6 +42,14 @@ struct export_progress {
 int export_data(struct database *db, struct catalog *c, struct sink *s,
 		struct export_progress *p, struct object_id *content,
 		struct error *err);
+
+/**
+ * Read the rows of a document to its end and put data/.
+ *
+ * @param d  just opened; rows, bytes and sha256 of its catalog's tables are set
+ */
+int export_import(struct document *d, struct sink *s, struct export_progress *p,
+		  struct object_id *content, struct error *err);
 
 /**
  * Put the root of the snapshot: README.md, .gitattributes, snapshot.json,

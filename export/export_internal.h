@@ -10,6 +10,7 @@
 struct buffer;
 struct catalog;
 struct database;
+struct document;
 struct error;
 struct export_progress;
 struct sink;
@@ -17,11 +18,17 @@ struct table;
 struct tree;
 struct value;
 
+/** Where rows come from: one of both. */
+struct row_origin {
+	struct database *db;       /* after database_begin() */
+	struct document *document; /* just opened */
+};
+
 /* ---- tables.c: the folder data/tables, by a crew ---- */
 
 /** Put it and add it to `data`, if any table has rows. */
-int export_tables(struct database *db, struct catalog *c, struct sink *s,
-		  struct export_progress *p, struct tree *data,
+int export_tables(const struct row_origin *from, struct catalog *c,
+		  struct sink *s, struct export_progress *p, struct tree *data,
 		  struct error *err);
 
 /* ---- rows.c: the rows of one table, in the snapshot's order ---- */
@@ -43,9 +50,11 @@ struct row_taker {
 /** Values a row: columns that are not generated. */
 size_t export_values(const struct table *t);
 
-/** Hand all rows of `t` to `taker`: by row(), or for ORDER_SORTED by encode()
- *  and line(). */
-int export_rows(struct database *db, const struct table *t,
+/**
+ * Hand all rows of `t` to `taker`: by row(), or for ORDER_SORTED by encode()
+ * and line().  From a document each table in turn, in the catalog's order.
+ */
+int export_rows(const struct row_origin *from, const struct table *t,
 		struct row_taker *taker, struct error *err);
 
 /* ---- crew.c: jobs done by several threads, and ended in order ---- */

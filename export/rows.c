@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "database/database.h"
 #include "snapshot/catalog.h"
+#include "snapshot/document.h"
 #include "snapshot/value.h"
 
 size_t export_values(const struct table *t)
@@ -18,9 +19,10 @@ size_t export_values(const struct table *t)
 	return count;
 }
 
-/* One scan: every row goes to `taker`, or into `sorter` where there is one. */
+/* One table: every row goes to `taker`, or into `sorter` where there is one. */
 struct walk {
-	struct scan *scan;
+	struct scan *scan;         /* or NULL: */
+	struct document *document; /* the table's rows there */
 	struct value *values;
 	struct sorter *sorter; /* or NULL */
 	struct buffer line;
@@ -42,11 +44,15 @@ static int scan_all(struct walk *w, struct row_taker *taker, struct error *err)
 	int64_t rowid;
 	int more;
 
-	while ((more = scan_next(w->scan, &rowid, w->values, err)) > 0) {
+	for (;;) {
+		more = w->scan ? scan_next(w->scan, &rowid, w->values, err)
+			       : document_row(w->document, &rowid, w->values,
+					      err);
+		if (more <= 0)
+			return more;
 		if (take_row(w, taker, rowid, err) < 0)
 			return -1;
 	}
-	return more;
 }
 
 static int hand_over_sorted(struct sorter *s, struct row_taker *taker,
@@ -65,7 +71,17 @@ static int hand_over_sorted(struct sorter *s, struct row_taker *taker,
 	return more;
 }
 
-int export_rows(struct database *db, const struct table *t,
+/* Get to the table's first row. */
+static int begin(struct walk *w, const struct row_origin *from,
+		 const struct table *t, struct error *err)
+{
+	if (from->db)
+		return database_scan(from->db, t, &w->scan, err);
+	w->document = from->document;
+	return document_table(from->document, t, err);
+}
+
+int export_rows(const struct row_origin *from, const struct table *t,
 		struct row_taker *taker, struct error *err)
 {
 	struct walk w = { .line = BUFFER_INIT };
@@ -79,8 +95,7 @@ int export_rows(struct database *db, const struct table *t,
 	if (t->order == ORDER_SORTED &&
 	    sorter_new(&w.sorter, SORTER_RUN_BYTES, err) < 0)
 		goto done;
-	if (database_scan(db, t, &w.scan, err) < 0 ||
-	    scan_all(&w, taker, err) < 0)
+	if (begin(&w, from, t, err) < 0 || scan_all(&w, taker, err) < 0)
 		goto done;
 	if (w.sorter && hand_over_sorted(w.sorter, taker, err) < 0)
 		goto done;

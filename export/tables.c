@@ -73,7 +73,7 @@ struct job {
 
 struct exporter {
 	struct crew_work work; /* first: the crew hands us this */
-	struct database *db;
+	const struct row_origin *from;
 	const struct catalog *catalog;
 	struct sink *sink;
 	struct export_progress *progress; /* or NULL */
@@ -368,7 +368,7 @@ static int give_rows(struct exporter *e, struct passage *p)
 
 	if (next_job(e, p, start, &s.job))
 		return 1;
-	rc = export_rows(e->db, p->table, &s.taker, &err);
+	rc = export_rows(e->from, p->table, &s.taker, &err);
 	if (rc < 0 && s.job)
 		crew_fail(e->crew, s.job->place, &err);
 	if (rc < 0)
@@ -404,8 +404,8 @@ static int give_table(struct exporter *e, struct passage *p)
 	e->current = p->table;
 	p->slot = SIZE_MAX;
 	rc = chunk_writer_new(&p->writer, p->table, e->sink, &err);
-	if (!rc && !p->odd)
-		rc = database_parts(e->db, p->table, &p->parts, &err);
+	if (!rc && !p->odd && e->from->db)
+		rc = database_parts(e->from->db, p->table, &p->parts, &err);
 	if (rc == 0 && p->parts)
 		rc = is_as_before(e, p, &err);
 	if (rc >= 0 && p->done)
@@ -462,8 +462,8 @@ static int put_folder(struct exporter *e, size_t count, struct tree *data,
 	return tree_add(data, "tables", 1, &id, err);
 }
 
-int export_tables(struct database *db, struct catalog *c, struct sink *s,
-		  struct export_progress *p, struct tree *data,
+int export_tables(const struct row_origin *from, struct catalog *c,
+		  struct sink *s, struct export_progress *p, struct tree *data,
 		  struct error *err)
 {
 	struct exporter *e = calloc(1, sizeof(*e));
@@ -473,7 +473,7 @@ int export_tables(struct database *db, struct catalog *c, struct sink *s,
 	if (!e)
 		return error_nomem(err);
 	e->work = (struct crew_work){ run_job, end_job, tick };
-	e->db = db;
+	e->from = from;
 	e->catalog = c;
 	e->sink = s;
 	e->progress = p;

@@ -35,7 +35,7 @@ struct document {
 	struct hasher *all;   /* lines of all rows */
 	struct hasher *table; /* lines of this table's */
 	struct row_shape *shape;
-	struct table *current;   /* whose rows are being read, or NULL */
+	const struct table *current; /* whose rows are being read, or NULL */
 	struct counted *counted; /* one a table; the catalog is the caller's */
 	struct buffer line;      /* canonical */
 	size_t tables;           /* begun so far */
@@ -292,9 +292,8 @@ static const char *table_key(const struct table *t)
 	return text_is_utf8(t->name, strlen(t->name)) ? t->name : t->folder;
 }
 
-int document_table(struct document *d, size_t at, struct error *err)
+int document_table(struct document *d, const struct table *t, struct error *err)
 {
-	struct table *t = &d->catalog->tables[at];
 	const char *key = table_key(t);
 
 	if (!d->entered) {

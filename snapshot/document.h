@@ -23,6 +23,7 @@ struct catalog;
 struct document;
 struct error;
 struct snapshot_info;
+struct table;
 struct value;
 
 #define DOCUMENT_FORMAT "dbstow-export/1"
@@ -45,8 +46,9 @@ struct catalog *document_catalog(struct document *d);
 /** What it says of the run that made it; totals are 0.  Borrowed. */
 const struct snapshot_info *document_info(const struct document *d);
 
-/** Begin the rows of table `at` of the catalog; each in turn, from 0 on. */
-int document_table(struct document *d, size_t at, struct error *err);
+/** Begin the rows of a table of the catalog; each in turn. */
+int document_table(struct document *d, const struct table *t,
+		   struct error *err);
 
 /**
  * The table's next row.

@@ -69,7 +69,7 @@ static int read_table(struct document *d, size_t at, struct buffer *lines,
 	int64_t rowid;
 	int more;
 
-	if (document_table(d, at, err) < 0)
+	if (document_table(d, t, err) < 0)
 		return -1;
 	assert_int_equal(row_shape_new(&shape, t, err), 0);
 	while ((more = document_row(d, &rowid, values, err)) > 0)
