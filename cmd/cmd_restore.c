@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cmd/cmd.h"
+#include "cmd/from.h"
 #include "cmd/proof.h"
 #include "cmd/safety.h"
 #include "cmd/shell.h"
@@ -30,6 +31,7 @@ struct run {
 	struct cmd *cmd;
 	const struct restore_options *o;
 	struct snapshot_choice choice; /* without --from */
+	struct from from;
 	struct source *source;
 	struct catalog *catalog;
 	struct object_id content;
@@ -103,10 +105,12 @@ static int choose_from_branch(struct run *r, struct error *err)
 static int open_source(struct run *r, struct error *err)
 {
 	if (r->o->from) {
-		if (folder_source_open(&r->source, r->o->from, err) < 0)
+		if (from_open(&r->from, r->cmd, r->o->from, r->o->scratch,
+			      err) < 0)
 			return -1;
-		snprintf(r->label, sizeof(r->label), "folder '%.100s'",
-			 r->o->from);
+		r->source = r->from.source;
+		r->from.source = NULL;
+		snprintf(r->label, sizeof(r->label), "%s", r->from.label);
 	} else if (choose_from_branch(r, err) < 0) {
 		return -1;
 	}
@@ -116,7 +120,7 @@ static int open_source(struct run *r, struct error *err)
 	 * A folder can have been changed by anyone: all of it is read before
 	 * anything is built.  In git every object vouches for itself.
 	 */
-	return r->o->from
+	return r->from.is_folder
 		       ? proof_intact(r->source, r->catalog, &r->content, err)
 		       : 0;
 }
@@ -464,6 +468,7 @@ static void run_release(struct run *r)
 {
 	scratch_remove(r->folder);
 	source_free(r->source);
+	from_release(&r->from);
 	snapshot_choice_release(&r->choice);
 	catalog_free(r->catalog);
 	proof_release(&r->proof);
@@ -529,8 +534,9 @@ int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err)
 		  .help = "the newest snapshot not newer than TIME (UTC)" },
 		{ .name = "from",
 		  .text = &o.from,
-		  .arg = "DIR",
-		  .help = "a checkout or an unpacked archive of the branch" },
+		  .arg = "PATH",
+		  .help = "a checkout or an unpacked archive of the branch, or "
+			  "a document ('-': standard input)" },
 		{ .name = "table",
 		  .letter = 't',
 		  .list = &o.tables,

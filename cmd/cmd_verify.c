@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cmd/cmd.h"
+#include "cmd/from.h"
 #include "cmd/proof.h"
 #include "cmd/snapshots.h"
 #include "gitstore/gitstore.h"
@@ -186,15 +187,16 @@ static int verify_branch(struct cmd *cmd, const struct verify_options *o,
 	return rc;
 }
 
-static int verify_folder(struct cmd *cmd, const struct verify_options *o,
-			 json_t *results, struct error *err)
+static int verify_from(struct cmd *cmd, const struct verify_options *o,
+		       json_t *results, struct error *err)
 {
-	struct source *s = NULL;
-	int rc = -1;
+	struct from from;
+	int rc;
 
-	if (!folder_source_open(&s, o->from, err))
-		rc = verify(cmd, o, NULL, s, NULL, err);
-	source_free(s);
+	rc = from_open(&from, cmd, o->from, o->scratch, err);
+	if (!rc)
+		rc = verify(cmd, o, NULL, from.source, NULL, err);
+	from_release(&from);
 	return conclude(cmd, o, o->from, o->from, rc, results, err);
 }
 
@@ -208,7 +210,8 @@ int cmd_verify(struct cmd *c, int argc, char **argv, struct error *err)
 		{ .name = "from",
 		  .text = &o.from,
 		  .arg = "PATH",
-		  .help = "a checkout or an unpacked archive of the branch" },
+		  .help = "a checkout or an unpacked archive of the branch, or "
+			  "a document ('-': standard input)" },
 		{ .name = "drill",
 		  .flag = &o.drill,
 		  .help = "restore into scratch and compare, too" },
@@ -236,7 +239,7 @@ int cmd_verify(struct cmd *c, int argc, char **argv, struct error *err)
 		return error_set(err, ERROR_USAGE,
 				 "give one of SNAP, --all and --from");
 	results = json_array();
-	rc = o.from ? verify_folder(c, &o, results, err)
+	rc = o.from ? verify_from(c, &o, results, err)
 		    : verify_branch(c, &o, what, results, err);
 	/* A failure's JSON is the error that main prints. */
 	if (c->json && (rc >= 0 || o.all)) {

@@ -21,7 +21,7 @@ static const struct command {
 	{ "verify", cmd_verify, "[SNAP | --all | --from PATH] [options]",
 	  "read a snapshot back and check every hash" },
 	{ "restore", cmd_restore,
-	  "[SNAP | --at TIME | --from DIR] --to DB [options]",
+	  "[SNAP | --at TIME | --from PATH] --to DB [options]",
 	  "bring a snapshot back as a database" },
 	{ "status", cmd_status, "[options]",
 	  "is there a fresh, proven snapshot?" },

@@ -45,6 +45,9 @@ struct gitstore_options {
 int gitstore_open(struct gitstore **out, const struct gitstore_options *o,
 		  struct error *err);
 
+/** Make a bare repository at `path`, where nothing is yet: for scratch. */
+int gitstore_make(const char *path, struct error *err);
+
 /** Remove what was put but not committed, drop the lock.  NULL is allowed. */
 void gitstore_free(struct gitstore *g);
 

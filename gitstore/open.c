@@ -483,3 +483,24 @@ const char *gitstore_branch(const struct gitstore *g)
 {
 	return g->branch;
 }
+
+int gitstore_make(const char *path, struct error *err)
+{
+	git_repository_init_options o;
+	git_repository *repo = NULL;
+	int rc;
+
+	if (git_libgit2_init() < 0)
+		return git_failed(err, ERROR_FAILED, "cannot start libgit2");
+	git_repository_init_options_init(&o,
+					 GIT_REPOSITORY_INIT_OPTIONS_VERSION);
+	o.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKDIR |
+		  GIT_REPOSITORY_INIT_NO_REINIT;
+	rc = git_repository_init_ext(&repo, path, &o);
+	if (rc < 0)
+		git_failed(err, ERROR_FAILED, "cannot make the repository '%s'",
+			   path);
+	git_repository_free(repo);
+	git_libgit2_shutdown();
+	return rc < 0 ? -1 : 0;
+}

@@ -46,22 +46,6 @@ done:
 	return rc;
 }
 
-static int init(const char *path, struct error *err)
-{
-	git_repository_init_options o;
-	git_repository *repo = NULL;
-
-	git_repository_init_options_init(&o,
-					 GIT_REPOSITORY_INIT_OPTIONS_VERSION);
-	o.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKDIR |
-		  GIT_REPOSITORY_INIT_NO_REINIT;
-	if (git_repository_init_ext(&repo, path, &o) < 0)
-		return git_failed(err, ERROR_FAILED,
-				  "cannot make a repository for the transfer");
-	git_repository_free(repo);
-	return 0;
-}
-
 static int make_transfer(struct remote *r, struct error *err)
 {
 	const char *folder = gitstore_folder(r->g, err);
@@ -78,7 +62,7 @@ static int make_transfer(struct remote *r, struct error *err)
 	o.path = path;
 	if (!path)
 		error_nomem(err);
-	else if (!init(path, err) && !write_alternates(r, path, err))
+	else if (!gitstore_make(path, err) && !write_alternates(r, path, err))
 		rc = gitstore_open(&r->transfer, &o, err);
 	free(path);
 	if (rc < 0) {
