@@ -61,6 +61,11 @@ static int rejected(struct sync *s, const struct remote_push_result *p,
 	const char *reason = p->reason ? p->reason : "no reason given";
 	const char *hint = "";
 
+	if (strstr(reason, "unpack") || strstr(reason, "index-pack"))
+		return error_set(err, ERROR_FAILED,
+				 "the remote %s could not store what was sent: "
+				 "%s; is its disk full?",
+				 remote_label(s->r), reason);
 	if (strstr(reason, "non-fast-forward") ||
 	    strstr(reason, "protected branch") ||
 	    (p->messages && (strstr(p->messages, "non-fast-forward") ||

@@ -259,6 +259,24 @@ r = sync("a", "disk", status=6)
 check("\033" not in r.err and "backups on Fridays" in r.err and
       "did not take branch 'database-backups': pre-receive hook declined" in r.err, r.err)
 
+# a remote whose disk is full: as good as one that lets no file grow
+os.mkdir("full")
+for name in ("git", "git-receive-pack"):
+    with open("full/" + name, "w") as f:
+        f.write("#!/bin/sh\nulimit -f 8\nexec %s \"$@\"\n" % shutil.which(name))
+    os.chmod("full/" + name, 0o755)
+sql("app.db", "CREATE TABLE big(v); INSERT INTO big VALUES(randomblob(200000))")
+export("a")
+before = tip("strict.git")
+r = run(DBSTOW, "sync", "--repo", "a", strict, "--push",
+        env={"PATH": os.path.abspath("full") + ":" + os.environ["PATH"]})
+check(r.status == 1 and re.fullmatch("dbstow: the remote '%s' could not store what was sent: .*; is its disk full\\?" % strict,
+                                    r.err.strip().splitlines()[-1]), "disk full: %d %s" % (r.status, r.err))
+check(tip("strict.git") == before, "disk full: the branch moved")
+fsck("strict.git")
+sync("a", strict)
+check(listed("a", "--remote", strict) == listed("a"), "after the disk was full")
+
 # what GitHub says when it sees a secret, as it says it
 hit = listed("a")[0]
 with open("second.git/hooks/pre-receive", "w") as f:
