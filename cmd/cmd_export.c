@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "cmd/ahead.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/proof.h"
@@ -50,6 +51,7 @@ struct run {
 	int identified;             /* 1: and still the same at its end */
 	int not_read;               /* 1: nobody wrote to the file */
 	unsigned int keep;          /* 0: as the branch says */
+	struct ahead *ahead;        /* a drill at work, or NULL */
 	char drill[512];
 	int drilled; /* 1: proven */
 };
@@ -57,11 +59,18 @@ struct run {
 struct tick {
 	struct export_progress base;
 	struct cmd_progress shown;
+	struct ahead *ahead;
 };
 
 static int tick(struct export_progress *p, const char *table, uint64_t rows)
 {
 	return cmd_progress_tick(&((struct tick *)p)->shown, table, rows);
+}
+
+static void stored(struct export_progress *p, size_t table,
+		   const struct object_id *folder)
+{
+	ahead_stored(((struct tick *)p)->ahead, table, folder);
 }
 
 static int name_is_printable(const char *name)
@@ -231,15 +240,21 @@ static void count_totals(struct run *r)
 static int scan(struct run *r, struct sink *s, struct error *err)
 {
 	struct tick t = { .base = { .tick = tick,
+				    .stored = stored,
 				    .jobs = r->cmd->jobs,
 				    .cache = r->cache } };
 	int rc;
+
+	if (!r->o->no_drill && r->cmd->jobs != 1)
+		t.ahead = r->ahead =
+			ahead_new(r->store, r->catalog, r->o->scratch);
 
 	cmd_progress_begin(&t.shown, r->cmd, "export", 0);
 	rc = export_data(r->db, r->catalog, s, &t.base, &r->content, err);
 	cmd_progress_end(&t.shown);
 	if (rc < 0)
 		return -1;
+	ahead_all(r->ahead);
 	identify_again(r);
 	database_close(r->db);
 	r->db = NULL;
@@ -263,15 +278,18 @@ static int drill_without_whole_proof(struct run *r, const struct error *why)
 	return 0;
 }
 
-static int drill_in(struct run *r, const char *folder, struct source *s,
-		    struct error *err)
+/** @param built  the database lies in the folder already */
+static int drill_in(struct run *r, const char *folder, int built,
+		    struct source *s, struct error *err)
 {
-	struct proof_options o = { .what = "drill", .scratch = folder };
+	struct proof_options o = { .built = built,
+				   .what = "drill",
+				   .scratch = folder };
 	struct error missing = ERROR_INIT, further = ERROR_INIT;
 	struct proof p = { 0 };
 	struct catalog *c = NULL;
 	struct object_id content;
-	char *path = path_join(folder, "drill.db");
+	char *path = path_join(folder, DRILL_DB);
 	int rc = -1;
 
 	if (!path) {
@@ -283,6 +301,7 @@ static int drill_in(struct run *r, const char *folder, struct source *s,
 	rc = proof_build(r->cmd, s, c, &r->content, path, &o, &p, &missing);
 	if (rc < 0 && missing.code == ERROR_STANDIN) {
 		o.stand_ins = 1;
+		o.built = 0;
 		rc = proof_build(r->cmd, s, c, &r->content, path, &o, &p,
 				 &further);
 		if (rc < 0 && further.code != ERROR_STANDIN)
@@ -312,24 +331,47 @@ done:
 	return rc;
 }
 
-static int drill(struct run *r, const struct object_id *root, struct error *err)
+static int drill_from_start(struct run *r, struct source *s, struct error *err)
 {
 	const char *parent = r->o->scratch;
-	struct source *s = NULL;
 	char *folder = NULL;
 	int rc = -1;
 
 	if (!parent && !(parent = gitstore_folder(r->store, err)))
 		return -1;
 	scratch_sweep(parent, "drill");
-	if (scratch_make(&folder, parent, "drill", err) < 0 ||
-	    gitstore_tree_source(r->store, root, &s, err) < 0)
-		goto done;
-	rc = drill_in(r, folder, s, err);
-done:
-	source_free(s);
+	if (scratch_make(&folder, parent, "drill", err) < 0)
+		return -1;
+	rc = drill_in(r, folder, 0, s, err);
 	scratch_remove(folder);
 	free(folder);
+	return rc;
+}
+
+static void forget_ahead(struct run *r)
+{
+	ahead_free(r->ahead);
+	r->ahead = NULL;
+}
+
+static int drill(struct run *r, const struct object_id *root, struct error *err)
+{
+	const char *folder = NULL;
+	struct source *s = NULL;
+	int rc;
+
+	if (gitstore_tree_source(r->store, root, &s, err) < 0)
+		return -1;
+	if (r->ahead)
+		folder = ahead_end(r->ahead, s, &r->content);
+	if (folder) {
+		rc = drill_in(r, folder, 1, s, err);
+		forget_ahead(r);
+	} else {
+		forget_ahead(r);
+		rc = drill_from_start(r, s, err);
+	}
+	source_free(s);
 	return rc;
 }
 
@@ -716,6 +758,7 @@ static int document(struct run *r, struct error *err)
 
 static void run_release(struct run *r)
 {
+	forget_ahead(r);
 	database_close(r->db);
 	export_cache_free(r->cache);
 	scratch_remove(r->fresh);

@@ -117,36 +117,41 @@ static int check_finish(struct check_run *c, struct database *db,
 	return rc;
 }
 
-/** One try: build the file, and export it again into a hash. */
-static int build_and_scan(const struct cmd *cmd, struct source *s,
-			  const struct catalog *c, const char *path,
-			  const struct proof_options *o,
-			  struct restore_build *how, struct proof *out,
-			  struct catalog **again, struct object_id *content,
-			  struct error *err)
+static int build(const struct cmd *cmd, struct source *s,
+		 const struct catalog *c, const char *path,
+		 const struct proof_options *o, struct restore_build *how,
+		 struct proof *out, struct error *err)
 {
 	struct build_tick built = { .base.tick = tick_build };
-	struct scan_tick scanned = { .base = { .tick = tick_scan,
-					       .jobs = cmd->jobs } };
 	struct restore_report report = { NULL, 0 };
-	struct database_options open = { .scratch = o->scratch };
-	struct database *db = NULL;
-	struct sink *hash = NULL;
-	struct check_run check;
-	int rc = -1;
+	int rc;
 
 	how->progress = &built.base;
 	cmd_progress_begin(&built.shown, cmd, o->what, all_rows(c));
 	rc = restore_build(s, c, path, how, &report, err);
 	cmd_progress_end(&built.shown);
 	if (rc < 0)
-		goto done;
+		return -1;
 	free(out->stand_ins);
 	out->stand_ins = report.stand_ins;
-	report.stand_ins = NULL;
+	return 0;
+}
 
-	rc = -1;
-	cmd_progress_begin(&scanned.shown, cmd, "compare", all_rows(c));
+/** Check the file, and export it again into a hash. */
+static int scan_again(const struct cmd *cmd, const char *path,
+		      const struct proof_options *o, uint64_t rows,
+		      struct proof *out, struct catalog **again,
+		      struct object_id *content, struct error *err)
+{
+	struct scan_tick scanned = { .base = { .tick = tick_scan,
+					       .jobs = cmd->jobs } };
+	struct database_options open = { .scratch = o->scratch };
+	struct database *db = NULL;
+	struct sink *hash = NULL;
+	struct check_run check;
+	int rc = -1;
+
+	cmd_progress_begin(&scanned.shown, cmd, "compare", rows);
 	database_check_release(&out->check);
 	check_begin(&check, path, &open, &out->check);
 	if (hash_sink_new(&hash, err) == 0 &&
@@ -156,11 +161,9 @@ static int build_and_scan(const struct cmd *cmd, struct source *s,
 		rc = export_data(db, *again, hash, &scanned.base, content, err);
 	rc = rc < 0 ? (check_end(&check, err), -1)
 		    : check_finish(&check, db, err);
-done:
 	cmd_progress_end(&scanned.shown);
 	database_close(db);
 	hash_sink_free(hash);
-	restore_report_release(&report);
 	return rc;
 }
 
@@ -286,7 +289,7 @@ int proof_build(const struct cmd *cmd, struct source *s,
 	const char **bare = calloc(c->table_count + 1, sizeof(*bare));
 	struct restore_build how = { .stand_ins = o->stand_ins, .bare = bare };
 	struct catalog *again = NULL;
-	int rc = -1;
+	int built = o->built, rc = -1;
 
 	if (!bare)
 		return error_nomem(err);
@@ -302,8 +305,11 @@ int proof_build(const struct cmd *cmd, struct source *s,
 
 		catalog_free(again);
 		again = NULL;
-		if (build_and_scan(cmd, s, c, path, o, &how, out, &again, &got,
-				   err) < 0)
+		if (!built && build(cmd, s, c, path, o, &how, out, err) < 0)
+			break;
+		built = 0;
+		if (scan_again(cmd, path, o, all_rows(c), out, &again, &got,
+			       err) < 0)
 			break;
 		added = mark_changed(c, again, &how, bare, &first, err);
 		if (added > 0) {

@@ -24,6 +24,8 @@ struct proof {
 };
 
 struct proof_options {
+	int built;           /* the database lies at `path` already, built as
+				restore_build() does without stand-ins */
 	int stand_ins;       /* go on with stand-ins */
 	const char *what;    /* for progress: "drill", "restore" */
 	const char *scratch; /* for the database's own temporary needs */
@@ -34,7 +36,8 @@ struct proof_options {
  *
  * @param c        the snapshot's catalog with its layout; borrowed
  * @param content  the content id that must come out
- * @param path     nothing may be there; its folder exists
+ * @param path     nothing may be there, unless it is built already; its
+ *                 folder exists
  * @return 0 with the proven, synced file at `path`; -1 and nothing there:
  *         ERROR_DAMAGE names table and row of the first difference,
  *         ERROR_STANDIN says what is missing

@@ -29,6 +29,11 @@ struct export_progress {
 	unsigned int jobs;
 	/* What the last export found, or NULL.  Borrowed. */
 	struct export_cache *cache;
+	/* Told when a table is stored, one after another in the catalog's
+	 * order, in any thread and while nothing else is put; may be NULL.
+	 * @param folder  its id; NULL: it has no rows and no folder */
+	void (*stored)(struct export_progress *, size_t table,
+		       const struct object_id *folder);
 };
 
 /**

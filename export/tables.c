@@ -54,7 +54,7 @@ struct passage {
 	struct chunk_writer *writer;
 	int odd;                 /* its pages are: not in parts */
 	size_t slot;             /* in the cache */
-	int done;                /* 1: the members below are set */
+	atomic_int done;         /* 1: the member below is set */
 	struct object_id folder; /* all zero: no rows, no folder */
 };
 
@@ -81,6 +81,8 @@ struct exporter {
 	struct crew *crew;
 	struct job jobs[2 * CREW_JOBS_MAX];
 	struct passage *passages; /* of the catalog's tables */
+	size_t passage_count;
+	size_t told; /* tables of which the caller knows that they are stored */
 	const struct table *current;
 	struct tree tables;
 	atomic_ullong rows; /* in jobs that ended */
@@ -185,6 +187,26 @@ static void forget(struct passage *p)
 	p->parts = NULL;
 }
 
+/* Tables that are as they were the last time are done at once, perhaps before
+ * those in front of them. */
+static void tell_stored(struct exporter *e)
+{
+	static const struct object_id none;
+	struct export_progress *p = e->progress;
+
+	for (; e->told < e->passage_count; e->told++) {
+		const struct passage *is = &e->passages[e->told];
+
+		if (!is->done)
+			break;
+		if (p && p->stored)
+			p->stored(p, e->told,
+				  memcmp(&is->folder, &none, sizeof(none))
+					  ? &is->folder
+					  : NULL);
+	}
+}
+
 static int end_job(struct crew_work *work, size_t place, struct error *err)
 {
 	struct exporter *e = (struct exporter *)work;
@@ -197,6 +219,8 @@ static int end_job(struct crew_work *work, size_t place, struct error *err)
 	rc = chunk_writer_finish(p->writer, p->table, &p->folder, err);
 	p->done = rc >= 0;
 	forget(p);
+	if (rc >= 0)
+		tell_stored(e);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -445,6 +469,7 @@ static int put_folder(struct exporter *e, size_t count, struct tree *data,
 	static const struct object_id none;
 	struct object_id id;
 
+	tell_stored(e);
 	for (size_t i = 0; i < count; i++) {
 		const struct passage *p = &e->passages[i];
 
@@ -483,6 +508,7 @@ int export_tables(const struct row_origin *from, struct catalog *c,
 		error_nomem(err);
 		goto done;
 	}
+	e->passage_count = c->table_count;
 	for (size_t i = 0; i < c->table_count; i++) {
 		e->passages[i].table = &c->tables[i];
 		e->passages[i].values = export_values(&c->tables[i]);

@@ -180,6 +180,42 @@ int gitstore_publish(struct gitstore *g, struct error *err);
 int gitstore_tree_source(struct gitstore *g, const struct object_id *tree,
 			 struct source **out, struct error *err);
 
+/** The id of a folder in a source of gitstore's.
+ *  @return 0; 1: there is no such folder; -1 */
+int gitstore_folder_id(struct source *s, const char *path, struct object_id *id,
+		       struct error *err);
+
+/**
+ * Objects that were put, read back in another thread while more are put:
+ *
+ *   the thread that puts         follower_look()
+ *   the one that follows         follower_source()
+ *
+ * All is read from the pack's file as it will stay, its SHA-1 checked.  What
+ * can't be read so (git's own kinds of storing that we leave to libgit2) is an
+ * error: read it after gitstore_publish().
+ */
+struct follower;
+
+/** To be called by who puts. `g` must outlive it. */
+int follower_new(struct follower **out, struct gitstore *g, struct error *err);
+
+/**
+ * Show what was put so far; nobody puts meanwhile.  It costs more the more
+ * there is, so it is done when enough is new.
+ *
+ * @param all  in any case
+ * @return 1: all that was put can be read; 0: not yet, or nothing new had to be
+ *         stored at all; -1
+ */
+int follower_look(struct follower *f, int all, struct error *err);
+
+/** The files of a tree that can be read; for one thread, and before
+ *  follower_free(). */
+int follower_source(struct follower *f, const struct object_id *tree,
+		    struct source **out, struct error *err);
+void follower_free(struct follower *f);
+
 struct gitstore_snapshot {
 	struct object_id tree;    /* root tree; all zero: nothing was put, only
 				     note that the content was found again */

@@ -163,6 +163,12 @@ int pack_writer_entry(struct pack_writer *w, const struct object_id *id,
  *  @param more  how many objects will probably follow: a hint */
 int pack_writer_readable(struct pack_writer *w, size_t more, struct error *err);
 
+/** What was put lies in the file now, for pack_reader_follow().
+ *  @param fd  receives a descriptor to read, `entries` a copy: the caller's */
+int pack_writer_share(struct pack_writer *w, int *fd, uint64_t *end,
+		      struct pack_entry **entries, size_t *count,
+		      struct error *err);
+
 /** Write count, trailer and index, and sync both files. */
 int pack_writer_close(struct pack_writer *w, struct error *err);
 
@@ -195,6 +201,13 @@ int pack_reader_new(struct pack_reader **out, const char *folder,
 
 /** What its cursors need stays until they are freed.  NULL is allowed. */
 void pack_reader_free(struct pack_reader *r);
+
+/** Show a pack that is still being written, first of all and instead of the one
+ *  shown so before, up to `end`; while others read.  Takes descriptor and
+ *  entries over, also when it fails. */
+int pack_reader_follow(struct pack_reader *r, int fd, uint64_t end,
+		       struct pack_entry *entries, size_t count,
+		       struct error *err);
 
 /* ---- pack_read.c: objects from them ---- */
 
@@ -548,6 +561,9 @@ int store_look_again(struct gitstore *g, struct error *err);
 int store_read(struct gitstore *g, const struct object_id *id,
 	       enum pack_type type, size_t limit, struct buffer *out,
 	       struct error *err);
+
+/** The cursor of the thread that follows. */
+struct pack_cursor *follower_cursor(struct follower *f, struct error *err);
 
 /** A cursor for another thread, on the same packs; the call itself is for the
  *  thread that has the store. */

@@ -36,6 +36,7 @@ struct pack_reader {
 	pthread_mutex_t lock;          /* for all below */
 	unsigned int holders;          /* who opened it, and cursors */
 	unsigned int number;           /* of the list */
+	struct pack *open;             /* being written, or NULL */
 	struct pack *packs[PACKS_MAX]; /* newest to oldest */
 	size_t count;
 	struct timespec listed; /* the folder's time before it was read */
@@ -162,6 +163,25 @@ static int offset_of(const struct pack *p, uint32_t nth, uint64_t *offset)
 	return *offset >= 12 && *offset < p->end ? 0 : -1;
 }
 
+static int compare_entries(const void *a, const void *b)
+{
+	return memcmp(((const struct pack_entry *)a)->id.bytes,
+		      ((const struct pack_entry *)b)->id.bytes,
+		      sizeof(((const struct pack_entry *)a)->id.bytes));
+}
+
+static int find_entry(const struct pack *p, const struct object_id *id,
+		      uint64_t *offset)
+{
+	const struct pack_entry key = { .id = *id }, *e;
+
+	e = bsearch(&key, p->entries, p->entry_count, sizeof(*e),
+		    compare_entries);
+	if (e)
+		*offset = e->offset;
+	return e ? 0 : -1;
+}
+
 int pack_find(const struct pack *p, const struct object_id *id,
 	      uint64_t *offset)
 {
@@ -170,6 +190,8 @@ int pack_find(const struct pack *p, const struct object_id *id,
 	struct object_id there;
 	int diff;
 
+	if (p->entries)
+		return find_entry(p, id, offset);
 	while (low < high) {
 		at = low + (high - low) / 2;
 		if (pack_read_at(p->idx, there.bytes, sizeof(there.bytes),
@@ -194,6 +216,7 @@ static void let_go(struct pack *p)
 	if (!p || --p->holders)
 		return;
 	pack_close(p);
+	free(p->entries);
 	free(p->stem);
 	free(p);
 }
@@ -340,6 +363,7 @@ void pack_reader_free(struct pack_reader *r)
 	if (holders)
 		return;
 	forget_packs(r);
+	let_go(r->open);
 	pthread_mutex_destroy(&r->lock);
 	free(r->folder);
 	free(r->own);
@@ -348,20 +372,50 @@ void pack_reader_free(struct pack_reader *r)
 
 int pack_hold(struct pack_reader *r, size_t nth, struct pack **out)
 {
+	struct pack *p = NULL;
 	int rc = 1;
 
 	*out = NULL;
 	pthread_mutex_lock(&r->lock);
-	if (nth < r->count) {
+	if (r->open && !nth)
+		p = r->open;
+	else if (nth - !!r->open < r->count)
+		p = r->packs[nth - !!r->open];
+	if (p) {
 		rc = 0;
-		pack_open(r->packs[nth]);
-		if (r->packs[nth]->opened > 0) {
-			*out = r->packs[nth];
-			(*out)->holders++;
+		pack_open(p);
+		if (p->opened > 0) {
+			*out = p;
+			p->holders++;
 		}
 	}
 	pthread_mutex_unlock(&r->lock);
 	return rc;
+}
+
+int pack_reader_follow(struct pack_reader *r, int fd, uint64_t end,
+		       struct pack_entry *entries, size_t count,
+		       struct error *err)
+{
+	struct pack *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		free(entries);
+		close(fd);
+		return error_nomem(err);
+	}
+	p->idx = -1;
+	p->fd = fd;
+	p->end = end;
+	p->holders = p->opened = 1;
+	p->entries = entries;
+	p->entry_count = count;
+	qsort(entries, count, sizeof(*entries), compare_entries);
+	pthread_mutex_lock(&r->lock);
+	let_go(r->open);
+	r->open = p;
+	pthread_mutex_unlock(&r->lock);
+	return 0;
 }
 
 void pack_let_go(struct pack_reader *r, struct pack *p)

@@ -13,6 +13,7 @@
 
 struct error;
 struct object_id;
+struct pack_entry;
 struct pack_reader;
 
 struct pack {
@@ -21,9 +22,12 @@ struct pack {
 	unsigned int holders; /* the list and cursors; under the list's lock */
 	int opened;           /* -1: it is of no use; under the list's lock */
 	int idx, fd;          /* -1: not open */
-	uint32_t fan[256];    /* how many ids up to a first byte */
-	uint64_t far_count;   /* offsets in the table of 64 bits */
-	uint64_t end;         /* of the entries */
+	struct pack_entry *entries; /* sorted by id, instead of an index: the
+				       pack is still being written */
+	size_t entry_count;
+	uint32_t fan[256];  /* how many ids up to a first byte */
+	uint64_t far_count; /* offsets in the table of 64 bits */
+	uint64_t end;       /* of the entries */
 };
 
 /** Read exactly `size` bytes of a file. @return 0 or -1 */

@@ -302,6 +302,26 @@ int pack_writer_readable(struct pack_writer *w, size_t more, struct error *err)
 	return 0;
 }
 
+int pack_writer_share(struct pack_writer *w, int *fd, uint64_t *end,
+		      struct pack_entry **entries, size_t *count,
+		      struct error *err)
+{
+	if (begin_end(w, err) < 0)
+		return -1;
+	w->failed = 0;
+	*end = w->offset;
+	*count = w->count;
+	*entries = malloc((w->count + 1) * sizeof(**entries));
+	if (!*entries)
+		return error_nomem(err);
+	memcpy(*entries, w->entries, w->count * sizeof(**entries));
+	*fd = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
+	if (*fd >= 0)
+		return 0;
+	free(*entries);
+	return error_errno(err, ERROR_FAILED, "cannot read '%s'", w->pack);
+}
+
 int pack_writer_close(struct pack_writer *w, struct error *err)
 {
 	if (begin_end(w, err) < 0 || hash_on(w, w->count, err) < 0)

@@ -31,6 +31,7 @@ struct folder {
 struct git_source {
 	struct source source; /* first */
 	struct gitstore *g;
+	struct pack_cursor *cursor; /* of another thread, or NULL; borrowed */
 	struct object_id root;
 	char label[32];
 	struct folder folder; /* read last */
@@ -102,9 +103,16 @@ static int read_object(struct buffer *out, const struct git_source *s,
 	if (s->ahead && type == PACK_BLOB)
 		rc = read_ahead_take(s->ahead, id, out, err);
 	if (rc > 0)
-		rc = store_read(s->g, id, type, limit, out, err);
+		rc = s->cursor ? pack_cursor_read(s->cursor, id, type, limit,
+						  out, err)
+			       : store_read(s->g, id, type, limit, out, err);
 	if (rc <= 0)
 		return rc;
+	/* libgit2 knows nothing of a pack that is being written */
+	if (s->cursor)
+		return error_set(err, ERROR_FAILED,
+				 "'%s' of %s cannot be read yet",
+				 path, s->label);
 	if (read_slowly(&object, s, path, id,
 			type == PACK_TREE ? GIT_OBJECT_TREE : GIT_OBJECT_BLOB,
 			limit, err) < 0)
@@ -408,4 +416,41 @@ int gitstore_tree_source(struct gitstore *g, const struct object_id *tree,
 
 	*out = s ? &s->source : NULL;
 	return s ? 0 : -1;
+}
+
+int follower_source(struct follower *f, const struct object_id *tree,
+		    struct source **out, struct error *err)
+{
+	struct git_source *s = NULL;
+	struct pack_cursor *cursor = follower_cursor(f, err);
+
+	if (cursor)
+		s = new_source(NULL, "tree", tree, tree, err);
+	if (s) {
+		s->cursor = cursor;
+		/* those that put have enough to do for all cores */
+		s->source.will_read = NULL;
+	}
+	*out = s ? &s->source : NULL;
+	return s ? 0 : -1;
+}
+
+int gitstore_folder_id(struct source *source, const char *path,
+		       struct object_id *id, struct error *err)
+{
+	struct git_source *s = (struct git_source *)source;
+	const char *slash = strrchr(path, '/');
+	const struct entry *e = NULL;
+	char *folder = strndup(path, slash ? (size_t)(slash - path) : 0);
+	int rc;
+
+	if (!folder)
+		return error_nomem(err);
+	rc = go_to(s, folder, err);
+	free(folder);
+	if (!rc)
+		e = folder_find(&s->folder, slash ? slash + 1 : path, 1);
+	if (e)
+		*id = e->id;
+	return rc < 0 ? -1 : !e;
 }

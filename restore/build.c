@@ -88,7 +88,10 @@ static int fill(struct builder *b, struct database *db, size_t *refused,
 	b->rows = 0;
 	for (size_t i = 0; i < c->table_count; i++) {
 		const struct table *t = &c->tables[i];
+		struct restore_gate *gate = b->how->gate;
 
+		if (gate && gate->wait(gate, i, err) < 0)
+			return -1;
 		if (database_create_table(db, t, b->bare[i], err) < 0)
 			return -1;
 		rc = load_table(b, db, t, err);

@@ -26,11 +26,19 @@ struct restore_progress {
 		    uint64_t rows_done);
 };
 
+/** Where the source is still being written. */
+struct restore_gate {
+	/* Wait until the catalog's table number `table` has its row count and
+	 * digest, and its files can be read.  @return 0 or -1 */
+	int (*wait)(struct restore_gate *, size_t table, struct error *err);
+};
+
 struct restore_build {
 	int stand_ins;           /* see database_build */
 	const char *const *bare; /* tables to build bare, or NULL */
 	size_t bare_count;
 	struct restore_progress *progress; /* or NULL */
+	struct restore_gate *gate;         /* or NULL */
 };
 
 struct restore_report {

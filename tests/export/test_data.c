@@ -248,6 +248,72 @@ static void progress_is_told_now_and_then(void **state)
 	sample_close(&s);
 }
 
+struct stored_tables {
+	struct export_progress progress; /* first */
+	struct sample *sample;
+	size_t count;
+	struct object_id folders[8];
+	int has_folder[8];
+};
+
+static void note_stored(struct export_progress *p, size_t table,
+			const struct object_id *folder)
+{
+	struct stored_tables *t = (struct stored_tables *)p;
+	const unsigned char none[32] = { 0 };
+	const struct table *is = &t->sample->catalog->tables[table];
+
+	assert_int_equal(table, t->count);
+	t->has_folder[t->count] = folder != NULL;
+	if (folder)
+		t->folders[t->count] = *folder;
+	/* what the manifest says of it is known by now */
+	assert_int_equal(is->rows, folder ? 1 : 0);
+	assert_true(memcmp(is->sha256, none, sizeof(none)) != 0);
+	t->count++;
+}
+
+static int ignore_tick(struct export_progress *p, const char *table,
+		       uint64_t rows)
+{
+	(void)p;
+	(void)table;
+	(void)rows;
+	return 0;
+}
+
+static void tables_are_told_as_they_are_stored(void **state)
+{
+	struct stored_tables t = { .progress = { .tick = ignore_tick,
+						 .stored = note_stored } };
+	struct object_id content;
+	struct error err = ERROR_INIT;
+	struct sample s;
+
+	(void)state;
+	sample_open(&s, "CREATE TABLE a(x REFERENCES c(x));"
+			"CREATE TABLE b(x); CREATE TABLE c(x PRIMARY KEY);"
+			"INSERT INTO a VALUES(1); INSERT INTO c VALUES(1)");
+	t.sample = &s;
+	assert_int_equal(export_data(s.db, s.catalog,
+				     memory_store_sink(s.store), &t.progress,
+				     &content, &err),
+			 0);
+	assert_int_equal(t.count, 3);
+	for (size_t i = 0; i < t.count; i++) {
+		const char *name = s.catalog->tables[i].name;
+		char *rows;
+
+		assert_int_equal(t.has_folder[i], *name != 'b');
+		if (!t.has_folder[i])
+			continue;
+		rows = sample_file(&s, &t.folders[i], "0.jsonl", NULL);
+		assert_string_equal(rows, "{\"rowid\":1,\"x\":1}\n");
+		free(rows);
+	}
+	sample_close(&s);
+}
+
 static void progress_can_stop_the_export(void **state)
 {
 	struct counting_progress p = { .progress = { count_tick },
@@ -502,6 +568,7 @@ int main(void)
 		cmocka_unit_test(big_values_of_sorted_rows_lie_in_part_files),
 		cmocka_unit_test(the_sequence_is_sorted_by_line),
 		cmocka_unit_test(progress_is_told_now_and_then),
+		cmocka_unit_test(tables_are_told_as_they_are_stored),
 		cmocka_unit_test(progress_can_stop_the_export),
 		cmocka_unit_test(a_full_disk_at_any_object_ends_the_export),
 		cmocka_unit_test(content_does_not_depend_on_threads),
