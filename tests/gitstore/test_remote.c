@@ -493,6 +493,62 @@ static void lists_come_without_files_where_the_server_can(void **state)
 	remote_free(r);
 }
 
+/* A list and one snapshot: the others' commits must not come without files. */
+static void commits_are_kept_only_with_their_files(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id ids[3], tip = fill_remote(f, ids);
+	struct move m = { .ref = "refs/heads/one", .log = "test" };
+	struct remote *r = open_remote(f, "there.git");
+
+	m.id = ids[1];
+	assert_int_equal(repo_sh(f->folder, "git -C there.git config "
+					    "uploadpack.allowFilter true"),
+			 0);
+	assert_ok(remote_fetch(r, &tip, 1, REMOTE_LIST, &f->err), &f->err);
+	assert_ok(remote_fetch(r, &ids[1], 1, REMOTE_WHOLE, &f->err), &f->err);
+	assert_ok(store_lock(f->g, &f->err), &f->err);
+	assert_ok(remote_keep(r, &m, &f->err), &f->err);
+	assert_int_equal(ref_move(f->g, &m, &f->err), MOVE_DONE);
+	placed_release(f->g);
+	store_unlock(f->g);
+	assert_true(object_exists(f->g, &ids[1]));
+	assert_false(object_exists(f->g, &ids[0]));
+	assert_false(object_exists(f->g, &tip));
+	remote_free(r);
+	assert_sound(f, "fresh");
+}
+
+/* Files that are here need no second coming, their commit does. */
+static void a_commit_whose_files_were_here_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id ids[3], tip = fill_remote(f, ids);
+	struct move m = { .ref = REF, .id = tip, .log = "test" };
+	struct remote *r;
+
+	assert_int_equal(
+		repo_sh(f->folder,
+			"git -C there.git config uploadpack.allowFilter true; "
+			"rm -rf fresh && git clone -q --depth=1 -b "
+			"database-backups file://$PWD/there.git fresh && "
+			"git -C fresh checkout -q --detach && "
+			"git -C fresh branch -D database-backups"),
+		0);
+	reopen(f);
+	r = open_remote(f, "there.git");
+	assert_ok(remote_fetch(r, &ids[0], 1, REMOTE_WHOLE, &f->err), &f->err);
+	assert_ok(remote_fetch(r, &ids[1], 1, REMOTE_WHOLE, &f->err), &f->err);
+	assert_ok(remote_fetch(r, &ids[2], 1, REMOTE_LIST, &f->err), &f->err);
+	assert_ok(store_lock(f->g, &f->err), &f->err);
+	assert_ok(remote_keep(r, &m, &f->err), &f->err);
+	assert_true(object_exists(f->g, &ids[2]));
+	placed_release(f->g);
+	store_unlock(f->g);
+	remote_free(r);
+	assert_sound(f, "fresh");
+}
+
 /* ---- what can't be used ---- */
 
 static void urls_that_cannot_be_used_are_refused(void **state)
@@ -712,6 +768,8 @@ int main(void)
 		T(only_what_is_missing_is_fetched),
 		T(one_old_snapshot_comes_alone),
 		T(lists_come_without_files_where_the_server_can),
+		T(commits_are_kept_only_with_their_files),
+		T(a_commit_whose_files_were_here_is_kept),
 		cmocka_unit_test(urls_that_cannot_be_used_are_refused),
 		cmocka_unit_test(urls_are_read_as_git_reads_them),
 		T(a_folder_that_is_no_repository_is_told),
