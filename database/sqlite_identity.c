@@ -28,10 +28,12 @@
 
 /*
  * A file system's times advance in steps: a write right after the one that we
- * saw may leave the same.  Only times this far back are final, also on file
- * systems that count two seconds at a time.
+ * saw may leave the same.  Only times this far back are final: where they have
+ * fractions of a millisecond, the steps are the kernel's ticks of at most 10
+ * ms; others may count two seconds at a time.
  */
-#define SETTLED_NS (INT64_C(2100) * 1000 * 1000)
+#define SETTLED_FINE_NS   (INT64_C(100) * 1000 * 1000)
+#define SETTLED_COARSE_NS (INT64_C(2100) * 1000 * 1000)
 
 /* File systems whose times come from another machine or from a cache. */
 static int is_remote(const char *path)
@@ -64,9 +66,16 @@ static int64_t nanoseconds(const struct timespec *t)
 	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
-/* @param newest  receives the latest time, if it is later */
+/* When a file's times are final, if that is later than `*final_ns`. */
+static void note_time(int64_t when_ns, int64_t *final_ns)
+{
+	when_ns += when_ns % 1000000 ? SETTLED_FINE_NS : SETTLED_COARSE_NS;
+	if (*final_ns < when_ns)
+		*final_ns = when_ns;
+}
+
 static int add_file(struct buffer *out, const char *what, const char *path,
-		    int with_ctime, int64_t *newest)
+		    int with_ctime, int64_t *final_ns)
 {
 	struct stat s;
 	int64_t changed, modified;
@@ -75,10 +84,9 @@ static int add_file(struct buffer *out, const char *what, const char *path,
 		return -1;
 	changed = nanoseconds(&s.st_ctim);
 	modified = nanoseconds(&s.st_mtim);
-	if (with_ctime && *newest < changed)
-		*newest = changed;
-	if (*newest < modified)
-		*newest = modified;
+	note_time(modified, final_ns);
+	if (with_ctime)
+		note_time(changed, final_ns);
 	buffer_printf(out, "%s %llu %llu %lld %lld", what,
 		      (unsigned long long)s.st_dev,
 		      (unsigned long long)s.st_ino, (long long)s.st_size,
@@ -99,7 +107,7 @@ static void add_hex(struct buffer *out, const char *what,
 }
 
 static int add_wal(struct buffer *out, const struct database *db,
-		   int64_t *newest)
+		   int64_t *final_ns)
 {
 	struct buffer path = BUFFER_INIT;
 	uint32_t last;
@@ -113,7 +121,7 @@ static int add_wal(struct buffer *out, const struct database *db,
 	}
 	buffer_printf(&path, "%s-wal", db->path);
 	if (buffer_cstr(&path))
-		rc = add_file(out, "wal", path.data, 0, newest);
+		rc = add_file(out, "wal", path.data, 0, final_ns);
 	add_hex(out, "index", db->view.index, INDEX_HEADER);
 	buffer_release(&path);
 	return rc;
@@ -134,22 +142,22 @@ int database_identity(struct database *db, struct buffer *out, int *settled)
 	const struct pages *p = database_pages(db);
 	unsigned char header[100];
 	struct timespec now;
-	int64_t newest = 0;
+	int64_t final_ns = 0;
 
 	*settled = 0;
 	if (db->copy || !p || is_remote(db->path) || !strcmp(boot_id(), "0"))
 		return 1;
 	buffer_printf(out, "boot %s\n", boot_id());
-	if (add_file(out, "file", db->path, 1, &newest) < 0 ||
+	if (add_file(out, "file", db->path, 1, &final_ns) < 0 ||
 	    !is_in_place(db) ||
 	    p->file->pMethods->xRead(p->file, header, sizeof(header), 0) !=
 		    SQLITE_OK)
 		return 1;
 	add_hex(out, "counter", header + 24, 4);
 	add_hex(out, "valid", header + 92, 8);
-	if (db->view.journal == JOURNAL_WAL && add_wal(out, db, &newest) < 0)
+	if (db->view.journal == JOURNAL_WAL && add_wal(out, db, &final_ns) < 0)
 		return 1;
 	clock_gettime(CLOCK_REALTIME, &now);
-	*settled = nanoseconds(&now) - newest > SETTLED_NS;
+	*settled = nanoseconds(&now) > final_ns;
 	return buffer_failed(out) ? 1 : 0;
 }
