@@ -26,22 +26,26 @@ static void warn(void *payload, const char *text)
 	cmd_warn("%s", text);
 }
 
-static struct remote_options reach(const struct cmd *c, const char *name,
-				   const char *url)
+static struct remote_options reach(const struct cmd *c,
+				   const struct sync_names *n, size_t i)
 {
-	return (struct remote_options){ .name = name,
-					.url = url,
+	const char *token_file = c->access.token_file;
+
+	return (struct remote_options){ .name = n->names[i],
+					.url = n->urls[i],
 					.cacert = c->access.cacert,
-					.token_file = c->access.token_file,
+					.token_file = token_file
+							      ? token_file
+							      : n->token_file,
 					.interrupted = cmd_interrupted };
 }
 
 static struct sync_options options_of(const struct cmd *c,
 				      const struct sync_request *q,
-				      const char *name, const char *url)
+				      const struct sync_names *n, size_t i)
 {
 	return (struct sync_options){
-		.remote = reach(c, name, url),
+		.remote = reach(c, n, i),
 		.direction = q->direction,
 		.append = q->append,
 		.allow_public = q->allow_public,
@@ -60,7 +64,7 @@ int sync_open_remote(const struct cmd *c, struct gitstore *g, const char *what,
 	*out = NULL;
 	if (sync_names_find(g, what, &names, err) < 0)
 		return -1;
-	o = reach(c, names.names[0], names.urls[0]);
+	o = reach(c, &names, 0);
 	rc = remote_open(out, g, &o, err);
 	sync_names_release(&names);
 	return rc;
@@ -172,10 +176,10 @@ static void warn_of_size(struct gitstore *g, const char *name)
 /* ---- turns ---- */
 
 static void take_turn(const struct cmd *c, struct gitstore *g,
-		      const struct sync_request *q, const char *name,
-		      const char *url, struct turn *t)
+		      const struct sync_request *q, const struct sync_names *n,
+		      size_t i, struct turn *t)
 {
-	struct sync_options o = options_of(c, q, name, url);
+	struct sync_options o = options_of(c, q, n, i);
 
 	sync_result_release(&t->result);
 	error_clear(&t->err);
@@ -185,7 +189,7 @@ static void take_turn(const struct cmd *c, struct gitstore *g,
 	if (t->err.code == ERROR_REFUSED)
 		sync_tell_secrets(g, t->result.messages);
 	if (!t->err.code && t->result.pushed)
-		warn_of_size(g, name);
+		warn_of_size(g, n->names[i]);
 }
 
 /* In order; what a later one brought, the earlier ones get in a second round.
@@ -197,7 +201,7 @@ static void take_turns(const struct cmd *c, struct gitstore *g,
 	size_t i, late = 0;
 
 	for (i = 0; i < n->count && !cmd_interrupted(); i++) {
-		take_turn(c, g, q, n->names[i], n->urls[i], &turns[i]);
+		take_turn(c, g, q, n, i, &turns[i]);
 		if (!turns[i].err.code && turns[i].result.pulled)
 			late = i;
 	}
@@ -207,7 +211,7 @@ static void take_turns(const struct cmd *c, struct gitstore *g,
 		if (turns[i].err.code || cmd_interrupted())
 			continue;
 		turns[i].result = (struct sync_result){ .messages = NULL };
-		take_turn(c, g, q, n->names[i], n->urls[i], &turns[i]);
+		take_turn(c, g, q, n, i, &turns[i]);
 		turns[i].result.sent += first.sent;
 		turns[i].result.fetched += first.fetched;
 		turns[i].result.bytes += first.bytes;
@@ -242,6 +246,8 @@ static int find_all(struct gitstore *g, const char *const *what, size_t count,
 		all->count++;
 		free(one.names);
 		free(one.urls);
+		free(all->token_file);
+		all->token_file = one.token_file;
 	}
 	return 0;
 }

@@ -92,6 +92,7 @@ struct sync_names {
 	char **names; /* as the user calls them */
 	char **urls;
 	size_t count;
+	char *token_file; /* that git's configuration names, or NULL */
 };
 
 /**

@@ -19,6 +19,7 @@ void sync_names_release(struct sync_names *n)
 	}
 	free(n->names);
 	free(n->urls);
+	free(n->token_file);
 	memset(n, 0, sizeof(*n));
 }
 
@@ -148,6 +149,8 @@ int sync_names_find(struct gitstore *g, const char *what,
 	int rc;
 
 	memset(out, 0, sizeof(*out));
+	/* never what a work tree says: it would be sent */
+	out->token_file = repository_config(g, "dbstow.tokenfile");
 	if (what) {
 		rc = add_one(g, what, out, err);
 	} else {
