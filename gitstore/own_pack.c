@@ -75,6 +75,26 @@ static int is_own_name(const char *hex, const unsigned char *pack_hash,
 	return !memcmp(hex, want, OBJECT_HEX_SIZE - 1);
 }
 
+int own_pack_is(const char *path, struct hasher *hasher)
+{
+	const char *name = path_base(path);
+	unsigned char hash[HASH_SHA1_SIZE];
+	struct stat st;
+	int fd, is = 0;
+
+	if (strlen(name) != strlen("pack-.pack") + 40)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return 0;
+	if (!fstat(fd, &st) && st.st_size > (off_t)sizeof(hash) &&
+	    pread(fd, hash, sizeof(hash), st.st_size - (off_t)sizeof(hash)) ==
+		    (ssize_t)sizeof(hash))
+		is = is_own_name(name + strlen("pack-"), hash, hasher);
+	close(fd);
+	return is;
+}
+
 long own_time(const char *stem)
 {
 	const char *name = path_base(stem);

@@ -51,6 +51,9 @@ struct own_packs {
 int own_name(char hex[OBJECT_HEX_SIZE], const unsigned char *pack_hash,
 	     struct hasher *hasher, struct error *err);
 
+/** Is the file at PATH ("…/pack-….pack") a pack of ours? */
+int own_pack_is(const char *path, struct hasher *hasher);
+
 /** The nanoseconds that we set in a pack's time.  Git touches a pack that holds
  *  what it was to write; then they are others.  @param stem  with its path */
 long own_time(const char *stem);
