@@ -101,7 +101,9 @@ enum remote_depth {
  * sent again.
  *
  * @param wants  commits that refs there point to; others where `any_commit`
- * @return 0, or -1; ERROR_DAMAGE: what was sent is not sound git data
+ * @return 0, or -1; ERROR_DAMAGE: what was sent is not sound git data;
+ *         ERROR_CONFLICT: the branch moved since remote_refs(), and this server
+ *         gives out nothing else
  */
 int remote_fetch(struct remote *r, const struct object_id *wants, size_t count,
 		 enum remote_depth depth, struct error *err);

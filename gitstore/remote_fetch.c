@@ -331,6 +331,21 @@ static int not_sent(struct remote *r, struct error *err)
 			 r->label);
 }
 
+/* A server that gives out nothing but tips was asked for one of a moment ago:
+ * in version 0, each question is a conversation of its own. */
+static int was_moved(struct remote *r, const struct advert *a,
+		     const struct object_id *want, struct error *err)
+{
+	if (!err || err->code != ERROR_NETWORK || advert_any_commit(a) ||
+	    object_is_zero(&a->id) || object_same(&a->id, want))
+		return -1;
+	error_clear(err);
+	return error_set(err, ERROR_CONFLICT,
+			 "the branch of the remote %s moved while it was read; "
+			 "try again",
+			 r->label);
+}
+
 static int fetch(struct remote *r, const struct object_id *wants, size_t count,
 		 enum remote_depth depth, struct error *err)
 {
@@ -345,6 +360,8 @@ static int fetch(struct remote *r, const struct object_id *wants, size_t count,
 	if (!rc) {
 		f.advert = &a;
 		rc = negotiate(&f, c, wants, count, err);
+		if (rc < 0)
+			rc = was_moved(r, &a, &wants[0], err);
 		advert_release(&a);
 	}
 	channel_close(c);

@@ -180,6 +180,20 @@ static int merge(struct sync *s, struct error *err)
 /* ---- the loop ---- */
 
 /* @return enum step, or -1 */
+static int read_lists(struct sync *s, struct error *err)
+{
+	if (remote_refs(s->r, s->g->ref, &s->ref, err) < 0)
+		return -1;
+	if (read_theirs(s, err) < 0) {
+		if (!err || err->code != ERROR_CONFLICT)
+			return -1;
+		error_clear(err);
+		return STEP_AGAIN;
+	}
+	return read_ours(s, err);
+}
+
+/* @return enum step, or -1 */
 static int sync_once(struct sync *s, struct error *err)
 {
 	int rc;
@@ -188,10 +202,12 @@ static int sync_once(struct sync *s, struct error *err)
 	memset(&s->index.id, 0, sizeof(s->index.id));
 	/* not what an earlier try placed and took away again */
 	if (store_look_again(s->g, err) < 0 ||
-	    store_look_again(s->store, err) < 0 ||
-	    remote_refs(s->r, s->g->ref, &s->ref, err) < 0 ||
-	    read_theirs(s, err) < 0 || read_ours(s, err) < 0 ||
-	    check_sides(s, err) < 0 || merge(s, err) < 0)
+	    store_look_again(s->store, err) < 0)
+		return -1;
+	rc = read_lists(s, err);
+	if (rc)
+		return rc;
+	if (check_sides(s, err) < 0 || merge(s, err) < 0)
 		return -1;
 	rc = sync_push(s, err);
 	if (!rc)

@@ -248,7 +248,14 @@ int sync_pull(struct sync *s, struct error *err)
 	if (s->o->direction == SYNC_PUSH)
 		return STEP_DONE;
 	same = have_ours(s) ? history_same(s->merged, s->ours, err) : 0;
-	if (same < 0 || fetch_missing(s, &missing, err) < 0)
+	if (same < 0)
+		return -1;
+	rc = fetch_missing(s, &missing, err);
+	if (rc < 0 && err && err->code == ERROR_CONFLICT) {
+		error_clear(err);
+		return STEP_AGAIN;
+	}
+	if (rc < 0)
 		return -1;
 	s->out->fetched = missing;
 	if (same && !missing)
