@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "cmd/ahead.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 #include "cmd/snapshots.h"
@@ -41,23 +40,6 @@ struct run {
 	struct buffer identity;     /* of the file when its transaction began */
 	int identified;             /* 1: and still the same at its end */
 };
-
-struct tick {
-	struct export_progress base;
-	struct cmd_progress shown;
-	struct ahead *ahead;
-};
-
-static int tick(struct export_progress *p, const char *table, uint64_t rows)
-{
-	return cmd_progress_tick(&((struct tick *)p)->shown, table, rows);
-}
-
-static void stored(struct export_progress *p, size_t table,
-		   const struct object_id *folder)
-{
-	ahead_stored(((struct tick *)p)->ahead, table, folder);
-}
 
 static int open_database(struct run *r, struct error *err)
 {
@@ -175,22 +157,14 @@ static void fill_info(struct run *r)
 /** Scan everything into `s`; the database is let go of right after. */
 static int scan(struct run *r, struct sink *s, struct error *err)
 {
-	struct tick t = { .base = { .tick = tick,
-				    .stored = stored,
-				    .jobs = r->cmd->jobs,
-				    .cache = r->cache } };
+	struct storing_tick t = { .base = { .cache = r->cache } };
 	int rc;
 
-	if (!r->o->storing.no_drill && r->cmd->jobs != 1)
-		t.ahead = r->s.ahead = ahead_new(r->s.store, r->catalog,
-						 r->o->storing.scratch);
-
-	cmd_progress_begin(&t.shown, r->cmd, "export", 0);
+	storing_begin(&r->s, &t, "export");
 	rc = export_data(r->db, r->catalog, s, &t.base, &r->s.content, err);
-	cmd_progress_end(&t.shown);
+	storing_rows(&r->s, &t, rc);
 	if (rc < 0)
 		return -1;
-	ahead_all(r->s.ahead);
 	identify_again(r);
 	database_close(r->db);
 	r->db = NULL;

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cmd/cmd.h"
+#include "cmd/storing.h"
 #include "export/export.h"
 #include "gitstore/gitstore.h"
 #include "snapshot/catalog.h"
@@ -26,16 +27,12 @@
 
 #define SCRATCH_PREFIX "dbstow-from"
 
-struct file_input {
-	struct byte_input base; /* first: the reader hands it back */
-	int fd;
-	const char *label;
-};
+/* ---- a document's bytes ---- */
 
 static ssize_t read_file(struct byte_input *input, void *data, size_t size,
 			 struct error *err)
 {
-	struct file_input *f = (struct file_input *)input;
+	struct document_file *f = (struct document_file *)input;
 	ssize_t got;
 
 	do
@@ -46,6 +43,29 @@ static ssize_t read_file(struct byte_input *input, void *data, size_t size,
 	if (got < 0)
 		error_errno(err, ERROR_FAILED, "cannot read %s", f->label);
 	return got;
+}
+
+int document_file_open(struct document_file *f, const char *path,
+		       struct error *err)
+{
+	f->input.read = read_file;
+	f->fd = STDIN_FILENO;
+	if (!strcmp(path, "-")) {
+		snprintf(f->label, sizeof(f->label),
+			 "the document on standard input");
+		return 0;
+	}
+	snprintf(f->label, sizeof(f->label), "'%.100s'", path);
+	f->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (f->fd < 0)
+		return error_errno(err, ERROR_FAILED, "cannot open '%s'", path);
+	return 0;
+}
+
+void document_file_close(struct document_file *f)
+{
+	if (f->fd > STDIN_FILENO)
+		close(f->fd);
 }
 
 /* ---- a scratch repository ---- */
@@ -82,51 +102,44 @@ static int tick(struct export_progress *p, const char *table, uint64_t rows)
 	return cmd_progress_tick(&((struct tick *)p)->shown, table, rows);
 }
 
-static void count(struct snapshot_info *info, const struct catalog *c)
-{
-	info->tables = info->rows = info->bytes = 0;
-	for (size_t i = 0; i < c->table_count; i++) {
-		info->tables += c->tables[i].kind != TABLE_INTERNAL;
-		info->rows += c->tables[i].rows;
-		info->bytes += c->tables[i].bytes;
-	}
-}
-
 static int put_document(struct from *f, const struct cmd *c, struct document *d,
 			struct error *err)
 {
 	struct tick t = { .base = { .tick = tick, .jobs = c->jobs } };
 	struct snapshot_info info = *document_info(d); /* strings borrowed */
-	struct object_id root;
+	struct object_id root, content;
 	struct sink *sink = gitstore_undo_sink(f->store, err);
 	int rc;
 
 	if (!sink)
 		return -1;
 	cmd_progress_begin(&t.shown, c, "read", 0);
-	rc = export_import(d, sink, &t.base, &info.content, err);
+	rc = export_import(d, sink, &t.base, &content, err);
 	cmd_progress_end(&t.shown);
 	if (rc < 0)
 		return -1;
-	count(&info, document_catalog(d));
-	if (export_root(&info, document_catalog(d), &info.content, sink, &root,
+	storing_count(&info, document_catalog(d), &content);
+	if (export_root(&info, document_catalog(d), &content, sink, &root,
 			err) < 0 ||
 	    gitstore_publish(f->store, err) < 0)
 		return -1;
 	return gitstore_tree_source(f->store, &root, &f->source, err);
 }
 
-static int open_document(struct from *f, const struct cmd *c, int fd,
+static int open_document(struct from *f, const struct cmd *c, const char *path,
 			 const char *scratch, struct error *err)
 {
-	struct file_input in = { { read_file }, fd, f->label };
+	struct document_file in = { 0 };
 	struct document *d = NULL;
 	int rc = -1;
 
-	if (document_open(&d, &in.base, f->label, err) == 0 &&
+	if (document_file_open(&in, path, err) == 0 &&
+	    document_open(&d, &in.input, in.label, err) == 0 &&
 	    make_store(f, scratch, err) == 0)
 		rc = put_document(f, c, d, err);
+	memcpy(f->label, in.label, sizeof(f->label));
 	document_free(d);
+	document_file_close(&in);
 	return rc;
 }
 
@@ -134,26 +147,13 @@ int from_open(struct from *f, const struct cmd *c, const char *path,
 	      const char *scratch, struct error *err)
 {
 	struct stat st;
-	int fd, rc;
 
 	memset(f, 0, sizeof(*f));
-	if (!strcmp(path, "-")) {
-		snprintf(f->label, sizeof(f->label),
-			 "the document on standard input");
-		return open_document(f, c, STDIN_FILENO, scratch, err);
-	}
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-		snprintf(f->label, sizeof(f->label), "folder '%.100s'", path);
-		f->is_folder = 1;
-		return folder_source_open(&f->source, path, err);
-	}
-	snprintf(f->label, sizeof(f->label), "'%.100s'", path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_errno(err, ERROR_FAILED, "cannot open '%s'", path);
-	rc = open_document(f, c, fd, scratch, err);
-	close(fd);
-	return rc;
+	if (!strcmp(path, "-") || stat(path, &st) || !S_ISDIR(st.st_mode))
+		return open_document(f, c, path, scratch, err);
+	snprintf(f->label, sizeof(f->label), "folder '%.100s'", path);
+	f->is_folder = 1;
+	return folder_source_open(&f->source, path, err);
 }
 
 void from_release(struct from *f)

@@ -4,11 +4,24 @@
 #ifndef CMD_FROM_H
 #define CMD_FROM_H
 
+#include "snapshot/json_stream.h"
 #include "snapshot/object.h"
 
 struct cmd;
 struct error;
 struct gitstore;
+
+/** A document in a file or on standard input. */
+struct document_file {
+	struct byte_input input; /* first: its reader hands it back */
+	int fd;
+	char label[160]; /* "'x.json'": what messages begin with */
+};
+
+/** @param path  "-": standard input */
+int document_file_open(struct document_file *f, const char *path,
+		       struct error *err);
+void document_file_close(struct document_file *f);
 
 struct from {
 	struct source *source;

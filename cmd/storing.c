@@ -96,6 +96,38 @@ int storing_allowed(struct storing *s, const char *source, struct error *err)
 	return gitstore_check(s->store, source, s->o->adopt, err);
 }
 
+/* ---- while rows come ---- */
+
+static int tick(struct export_progress *p, const char *table, uint64_t rows)
+{
+	return cmd_progress_tick(&((struct storing_tick *)p)->shown, table,
+				 rows);
+}
+
+static void stored(struct export_progress *p, size_t table,
+		   const struct object_id *folder)
+{
+	ahead_stored(((struct storing_tick *)p)->ahead, table, folder);
+}
+
+void storing_begin(struct storing *s, struct storing_tick *t, const char *what)
+{
+	t->base.tick = tick;
+	t->base.stored = stored;
+	t->base.jobs = s->cmd->jobs;
+	if (!s->o->no_drill && s->cmd->jobs != 1)
+		t->ahead = s->ahead =
+			ahead_new(s->store, s->catalog, s->o->scratch);
+	cmd_progress_begin(&t->shown, s->cmd, what, 0);
+}
+
+void storing_rows(struct storing *s, struct storing_tick *t, int rc)
+{
+	cmd_progress_end(&t->shown);
+	if (rc == 0)
+		ahead_all(s->ahead);
+}
+
 /* ---- totals ---- */
 
 uint64_t storing_tables(const struct catalog *c)
@@ -382,9 +414,16 @@ int storing_end(struct storing *s, struct error *err)
 	return status;
 }
 
-void storing_release(struct storing *s)
+void storing_forget(struct storing *s)
 {
 	ahead_free(s->ahead);
+	s->ahead = NULL;
+	s->catalog = NULL;
+}
+
+void storing_release(struct storing *s)
+{
+	storing_forget(s);
 	history_free(s->history);
 	gitstore_free(s->store);
 	snapshot_info_release(&s->info);

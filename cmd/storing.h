@@ -2,7 +2,9 @@
  * storing.h - from the files of a snapshot in the store to one on the branch
  *
  *   storing_open()    the repository, the branch's source, how many to keep
+ *   storing_begin()   progress, and a drill that goes along
  *   ... a sink of storing.store takes data/; catalog, info, content are set
+ *   storing_rows()
  *   storing_put()     found again, or proven by a drill and committed
  *   storing_end()     told, and pushed where asked for
  *   storing_release()
@@ -14,12 +16,13 @@
 
 #include <stddef.h>
 
+#include "cmd/cmd.h"
+#include "export/export.h"
 #include "gitstore/gitstore.h"
 #include "snapshot/manifest.h"
 
 struct ahead;
 struct catalog;
-struct cmd;
 struct error;
 struct sink;
 
@@ -60,6 +63,20 @@ int storing_open(struct storing *s, struct error *err);
 /** Could a snapshot of `source` be committed?  Before work starts. */
 int storing_allowed(struct storing *s, const char *source, struct error *err);
 
+/** For export_data() and export_import(). */
+struct storing_tick {
+	struct export_progress base;
+	struct cmd_progress shown;
+	struct ahead *ahead;
+};
+
+/** Rows are about to come; `catalog` is set.
+ *  @param what  for progress: "export" */
+void storing_begin(struct storing *s, struct storing_tick *t, const char *what);
+
+/** All of them came, or not: `rc` says. */
+void storing_rows(struct storing *s, struct storing_tick *t, int rc);
+
 /** Fill the totals and the content id of `info` when all rows were put. */
 void storing_count(struct snapshot_info *info, const struct catalog *c,
 		   const struct object_id *content);
@@ -84,6 +101,9 @@ int storing_put(struct storing *s, struct sink *sink, struct error *err);
 
 /** Tell what was done and push.  @return the exit status, or -1 */
 int storing_end(struct storing *s, struct error *err);
+
+/** The catalog goes away: end what works on it. */
+void storing_forget(struct storing *s);
 
 void storing_release(struct storing *s);
 

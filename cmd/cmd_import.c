@@ -1,0 +1,51 @@
+/* cmd_import.c - dbstow import: a document becomes a snapshot on the branch */
+
+#include "base/error.h"
+#include "cmd/cmd.h"
+#include "cmd/from.h"
+#include "cmd/importing.h"
+#include "cmd/storing.h"
+
+static int import(struct storing *s, const char *path, struct error *err)
+{
+	struct document_file in = { 0 };
+	int rc = -1;
+
+	if (storing_open(s, err) == 0 &&
+	    document_file_open(&in, path, err) == 0)
+		rc = importing_put(s, &in.input, in.label, "import", "imported",
+				   err);
+	document_file_close(&in);
+	return rc < 0 ? -1 : storing_end(s, err);
+}
+
+int cmd_import(struct cmd *c, int argc, char **argv, struct error *err)
+{
+	struct storing_options o = { 0 };
+	struct storing s = { .cmd = c, .o = &o };
+	const char *path = NULL;
+	const struct cmd_option options[] = {
+		CMD_STORING_OPTIONS(c, &o),
+		{ .name = "kind",
+		  .text = &o.kind,
+		  .arg = "KIND",
+		  .help = "imported (default), or a word of yours" },
+		{ .name = "source",
+		  .text = &o.source,
+		  .arg = "NAME",
+		  .env = "DBSTOW_SOURCE",
+		  .help = "what the database is called (default: as the "
+			  "document says)" },
+		{ .name = NULL },
+	};
+	int rc;
+
+	rc = cmd_parse(c, options, argc, argv, &path, 1, 1, err);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (storing_check(&o, err) < 0)
+		return -1;
+	rc = import(&s, path, err);
+	storing_release(&s);
+	return rc;
+}
