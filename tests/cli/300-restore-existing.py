@@ -179,10 +179,10 @@ check(len(copies) == 1 and query(copies[0], "SELECT name FROM sqlite_schema WHER
       "no copy: %s" % copies)
 os.remove(copies[0])
 
-# a file is no folder
+# a file has to be a document
 open("a.json", "w").write("{}")
 dbstow("restore", "--from", "a.json", "--to", "live.db", "--yes", status=1,
-       err="dbstow: 'a.json' is a file; --from takes a folder: a checkout or an unpacked archive of the branch")
+       err="dbstow: 'a.json' is no dbstow document: it doesn't begin with {\"format\":\"dbstow-export/1\"")
 
 # --before and --after
 wreck("live.db")
