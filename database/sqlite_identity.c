@@ -35,27 +35,36 @@
 #define SETTLED_FINE_NS   (INT64_C(100) * 1000 * 1000)
 #define SETTLED_COARSE_NS (INT64_C(2100) * 1000 * 1000)
 
-/* File systems whose times come from another machine or from a cache. */
-static int is_remote(const char *path)
+/*
+ * On these the times come from this machine's clock at the moment of each
+ * write.  Elsewhere (NFS, SMB, FUSE, file systems that several machines share)
+ * they may come from another clock or a cache.
+ */
+static int has_own_times(const char *path)
 {
-	static const uint32_t remote[] = {
-		0x6969,     /* NFS */
-		0x517b,     /* SMB */
-		0xff534d42, /* CIFS */
-		0xfe534d42, /* SMB 2 */
-		0x01021997, /* 9P */
-		0x65735546, /* FUSE */
-		0x5346414f, /* AFS */
-		0x00c36400, /* Ceph */
-		0x013111a8, /* IBRIX */
-		0x0bd00bd0, /* Lustre */
+	static const uint32_t local[] = {
+		0xef53,     /* ext2, ext3, ext4 */
+		0x58465342, /* XFS */
+		0x9123683e, /* Btrfs */
+		0x01021994, /* tmpfs */
+		0x858458f6, /* ramfs */
+		0x794c7630, /* overlayfs */
+		0x2fc12fc1, /* ZFS */
+		0xf2f52010, /* F2FS */
+		0xca451a4e, /* bcachefs */
+		0x3153464a, /* JFS */
+		0x52654973, /* ReiserFS */
+		0x3434,     /* NILFS2 */
+		0x4d44,     /* FAT */
+		0x2011bab0, /* exFAT */
+		0x7366746e, /* NTFS3 */
 	};
 	struct statfs s;
 
 	if (statfs(path, &s) < 0)
-		return 1;
-	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
-		if ((uint32_t)s.f_type == remote[i])
+		return 0;
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		if ((uint32_t)s.f_type == local[i])
 			return 1;
 	}
 	return 0;
@@ -145,7 +154,8 @@ int database_identity(struct database *db, struct buffer *out, int *settled)
 	int64_t final_ns = 0;
 
 	*settled = 0;
-	if (db->copy || !p || is_remote(db->path) || !strcmp(boot_id(), "0"))
+	if (db->copy || !p || !has_own_times(db->path) ||
+	    !strcmp(boot_id(), "0"))
 		return 1;
 	buffer_printf(out, "boot %s\n", boot_id());
 	if (add_file(out, "file", db->path, 1, &final_ns) < 0 ||
