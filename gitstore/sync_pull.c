@@ -179,18 +179,42 @@ static int local_index(struct sync *s, struct new_commit *c,
 	return 1;
 }
 
+/* What a snapshot shares with one that retention dropped here meanwhile was not
+ * sent, and may be gone. */
+static int check_whole(struct sync *s, struct error *err)
+{
+	const struct history *m = s->merged;
+	struct raw_commit c;
+	size_t i, at;
+	int rc = 0;
+
+	for (i = 0; !rc && i < m->count; i++) {
+		if (history_index(s->local, &m->snapshots[i].id, &at))
+			continue;
+		rc = raw_commit_read(s->g, &m->snapshots[i].id, &c, err);
+		if (!rc)
+			rc = tree_complete(s->g, &c.tree, err);
+		raw_commit_release(&c);
+	}
+	return rc;
+}
+
 /* What was seen in a pack of a run that was killed may be swept away since.
  * @return enum step, or -1 */
 static int place(struct sync *s, const struct new_commit *made,
 		 const struct move *m, struct error *err)
 {
 	size_t i;
+	int rc;
 
 	if (remote_keep(s->r, m, err) < 0)
 		return -1;
 	for (i = 0; i < s->merged->count; i++)
 		if (!object_exists(s->g, &s->merged->snapshots[i].id))
 			return STEP_AGAIN;
+	rc = check_whole(s, err);
+	if (rc)
+		return rc < 0 ? -1 : STEP_AGAIN;
 	if (!made && object_exists(s->g, &m->id))
 		return STEP_DONE;
 	if (!made && !object_same(&m->id, &s->index.id))
