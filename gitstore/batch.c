@@ -428,14 +428,16 @@ static int put(struct sink *s, enum object_type type, const char *name,
 }
 
 /* Trees among the known ones were read from the list's snapshots, with all that
- * is below them, or put after all that is below them. */
+ * is below them, or put after all that is below them.  Where something of a
+ * snapshot is missing, a tree may be there without it: then its files have to
+ * be put once more. */
 static int has(struct sink *s, const struct object_id *id)
 {
 	struct gitstore *g = (struct gitstore *)s;
 
 	if (!g->known_loaded && known_load(g, NULL) < 0)
 		return 0;
-	return is_known(g, id);
+	return !g->known_holes && is_known(g, id);
 }
 
 void batch_sink(struct gitstore *g)

@@ -292,6 +292,7 @@ struct gitstore {
 	struct buffer copied;       /* an entry on its way into it */
 	struct object_id known_tip; /* the tip that `known` is about */
 	size_t retained;            /* snapshots, as of then */
+	int known_holes; /* some of what they hold is missing */
 	int known_loaded;
 	struct pack_writer *pack; /* in the scratch folder */
 	int published;            /* 1: `pack` is readable, and complete but for
@@ -617,6 +618,9 @@ int object_place(const char *from, const char *to, struct error *err);
 
 /** Does `git gc` say that it is at work? */
 int is_gc_running(struct gitstore *g);
+
+/** Remove what a run left that was killed while it removed packs. */
+void packs_remove_rest(struct gitstore *g);
 
 /* ---- commit.c ---- */
 

@@ -240,6 +240,7 @@ int store_lock(struct gitstore *g, struct error *err)
 	g->lock_fd = fd;
 	scratch_sweep(g->folder, "tmp");
 	recover(g);
+	packs_remove_rest(g);
 	keep_sweep(g);
 	return 0;
 }

@@ -14,13 +14,17 @@
  * entries come from say of each other.
  *
  * What nothing reaches any more (see reach.c) is not taken along, unless as a
- * base, or the pack was touched since we wrote it.  What only the snapshot
- * reaches that this very export drops stays once more, for its readers.
+ * base.  What only the snapshot reaches that this very export drops stays once
+ * more, for its readers.
  *
  * A pack is removed when it is ours, no .keep or other file of git's lies
- * beside it, and every object in it lies in another pack of ours or is reached
- * by nothing.  Readers find what is gone in the other pack, as they do when git
- * repacks.
+ * beside it, nobody touched it, and every object in it lies in another pack of
+ * ours or is reached by nothing.  Readers find what is gone in the other pack,
+ * as they do when git repacks.  A list of the packs that go is on the disk
+ * before the first of them does: a killed run leaves none that nobody reads.
+ *
+ * Who wants nothing removed tells git so, and we heed it:
+ * extensions.preciousObjects, gc.pruneExpire=never.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +44,11 @@
 #define GARBAGE_PART   16
 #define READS_LEAST    1000
 #define BYTES_PER_READ 4096
+
+/* Which packs are being removed: a file in our folder */
+#define REMOVING       "removing"
+#define REMOVING_MAX   ((size_t)1 << 20)
+#define PACK_NAME_SIZE 45 /* "pack-" and 40 digits */
 
 /* git takes a gc.pid that is older for a leftover */
 #define GC_AGE_S (12 * 3600)
@@ -65,11 +74,40 @@ static int is_there(struct gitstore *g, const char *name)
 	return there;
 }
 
+/* Another repository may borrow objects from here (git clone --shared). */
+static int is_precious(struct gitstore *g)
+{
+	char *value = repository_config(g, "extensions.preciousobjects");
+	int precious = 0;
+
+	/* without a value it is true, and what makes no sense is no permission
+	 */
+	if (value && (!*value || git_config_parse_bool(&precious, value) < 0))
+		precious = 1;
+	free(value);
+	return precious;
+}
+
 /* While git packs objects, or has an index over several packs, none may go. */
 static int may_remove(struct gitstore *g)
 {
 	return !is_gc_running(g) && !is_there(g, "pack/multi-pack-index") &&
-	       !is_there(g, "pack/multi-pack-index.d");
+	       !is_there(g, "pack/multi-pack-index.d") && !is_precious(g);
+}
+
+/* May what nothing reaches go?  Not where it never shall, nor where a linked
+ * object folder may serve other repositories, with refs of their own. */
+static int may_drop(struct gitstore *g)
+{
+	char *expire = repository_config(g, "gc.pruneexpire");
+	char *objects = path_join(g->common, "objects");
+	struct stat st;
+	int may = (!expire || strcmp(expire, "never") != 0) && objects &&
+		  !lstat(objects, &st) && S_ISDIR(st.st_mode);
+
+	free(expire);
+	free(objects);
+	return may;
 }
 
 /* Git's graph of commits must find those it lists; their trees it does not
@@ -125,10 +163,10 @@ static int compare_offsets(const void *a, const void *b)
 }
 
 /* @param reached  or NULL: everything is */
-static int is_garbage(struct gitstore *g, const struct own_pack *p,
-		      const struct own_entry *e, const struct id_set *reached)
+static int is_garbage(struct gitstore *g, const struct own_entry *e,
+		      const struct id_set *reached)
 {
-	return reached && !p->touched && !id_set_has(&g->known, &e->id) &&
+	return reached && !id_set_has(&g->known, &e->id) &&
 	       !id_set_has(reached, &e->id);
 }
 
@@ -147,7 +185,7 @@ static int copy_all(struct gitstore *g, const struct own_pack *p,
 		all[i] = &p->entries[i];
 	qsort(all, p->count, sizeof(*all), compare_offsets);
 	for (i = 0; !rc && i < p->count; i++)
-		if (is_garbage(g, p, all[i], reached) &&
+		if (is_garbage(g, all[i], reached) &&
 		    !(graph && own_is_commit(p, all[i])))
 			g->dropping = 1;
 		else
@@ -186,19 +224,25 @@ static int find_garbage(struct gitstore *g, const struct own_pack **packs,
 			    !id_set_has(&g->packed, &packs[i]->entries[k].id))
 				garbage += packs[i]->entries[k].size;
 	}
-	if (garbage < all / GARBAGE_PART)
+	if (garbage < all / GARBAGE_PART || !may_drop(g))
 		return 1;
 	g->reads = reads_for(entries, garbage);
 	return reach_load(g, reached, g->reads, err);
 }
 
-/* How many, from the smallest on, are taken along? */
-static size_t choose(const struct own_pack **packs, size_t count, uint64_t size)
+/* How many, from the smallest on, are taken along?
+ * @param room  bytes that they may have */
+static size_t choose(const struct own_pack **packs, size_t count, uint64_t size,
+		     uint64_t room)
 {
 	size_t n;
 
-	for (n = 0; n < count && packs[n]->size / RATIO <= size; n++)
+	for (n = 0; n < count && packs[n]->size / RATIO <= size &&
+		    packs[n]->size <= room;
+	     n++) {
 		size += packs[n]->size;
+		room -= packs[n]->size;
+	}
 	return n;
 }
 
@@ -221,19 +265,24 @@ int packs_merge(struct gitstore *g, struct error *err)
 {
 	const struct own_pack **packs;
 	const struct own_packs *o = g->own;
-	size_t i;
+	size_t count = 0, i;
+	uint64_t room;
 	int rc;
 
 	g->dropping = 0;
-	if (!o || !o->count || !may_remove(g))
+	/* a disk that is full but for the new objects is no reason to fail */
+	if (!o || !o->count || !may_remove(g) ||
+	    file_free_bytes(g->objects, &room, NULL) < 0)
 		return 0;
 	packs = calloc(o->count, sizeof(*packs));
 	if (!packs)
 		return error_nomem(err);
 	for (i = 0; i < o->count; i++)
-		packs[i] = &o->packs[i];
-	qsort(packs, o->count, sizeof(*packs), compare_sizes);
-	rc = merge(g, packs, choose(packs, o->count, pack_writer_size(g->pack)),
+		if (!o->packs[i].touched)
+			packs[count++] = &o->packs[i];
+	qsort(packs, count, sizeof(*packs), compare_sizes);
+	rc = merge(g, packs,
+		   choose(packs, count, pack_writer_size(g->pack), room / 2),
 		   err);
 	free(packs);
 	return rc;
@@ -248,8 +297,6 @@ static int is_within(const struct own_pack *a, const struct own_pack *b,
 {
 	size_t i;
 
-	if (a->touched)
-		reached = NULL;
 	for (i = 0; i < a->count; i++)
 		if (!own_pack_find(b, &a->entries[i].id) &&
 		    (!reached || id_set_has(reached, &a->entries[i].id)))
@@ -263,7 +310,7 @@ static int is_needless(const struct own_packs *o, size_t at,
 {
 	size_t i;
 
-	for (i = 0; i < o->count; i++)
+	for (i = 0; !o->packs[at].touched && i < o->count; i++)
 		if (i != at && !gone[i] &&
 		    is_within(&o->packs[at], &o->packs[i], reached))
 			return 1;
@@ -286,7 +333,79 @@ static void remove_pack(const struct own_pack *p)
 	buffer_release(&path);
 }
 
-static size_t remove_needless(const struct own_packs *o,
+/* The names of those that go, one a line. */
+static int write_removing(struct gitstore *g, const struct own_packs *o,
+			  const unsigned char *gone)
+{
+	struct buffer text = BUFFER_INIT;
+	char *path = g->folder ? path_join(g->folder, REMOVING) : NULL;
+	size_t i;
+	int rc = -1;
+
+	for (i = 0; i < o->count; i++)
+		if (gone[i])
+			buffer_printf(&text, "%.*s\n", PACK_NAME_SIZE,
+				      path_base(o->packs[i].stem));
+	if (path && !buffer_failed(&text))
+		rc = file_write(path, text.data, text.size, 0600, NULL);
+	buffer_release(&text);
+	free(path);
+	return rc;
+}
+
+static void remove_removing(struct gitstore *g)
+{
+	char *path = g->folder ? path_join(g->folder, REMOVING) : NULL;
+
+	if (path)
+		unlink(path);
+	free(path);
+}
+
+/* A pack whose index is gone already. */
+static void remove_rest(struct gitstore *g, const char *name)
+{
+	static const char *const ends[] = { "idx", "keep", "pack" };
+	struct buffer path = BUFFER_INIT;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		buffer_clear(&path);
+		buffer_printf(&path, "%s/pack/%s.%s", g->objects, name,
+			      ends[i]);
+		if (!buffer_cstr(&path) || (i < 2 && file_exists(path.data)))
+			break;
+	}
+	if (i == 3)
+		unlink(path.data);
+	buffer_release(&path);
+}
+
+void packs_remove_rest(struct gitstore *g)
+{
+	char *path = g->folder ? path_join(g->folder, REMOVING) : NULL;
+	struct buffer text = BUFFER_INIT;
+	char *line, *end;
+
+	if (!path || !file_exists(path))
+		goto done;
+	if (file_read(path, REMOVING_MAX, &text, NULL) || !buffer_cstr(&text))
+		goto remove;
+	for (line = text.data; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		if (end - line == PACK_NAME_SIZE &&
+		    !strncmp(line, "pack-", 5) &&
+		    strspn(line + 5, "0123456789abcdef") == 40)
+			remove_rest(g, line);
+	}
+remove:
+	unlink(path);
+done:
+	buffer_release(&text);
+	free(path);
+}
+
+static size_t remove_needless(struct gitstore *g, const struct own_packs *o,
 			      const struct id_set *reached)
 {
 	unsigned char *gone = calloc(o->count, 1);
@@ -295,9 +414,15 @@ static size_t remove_needless(const struct own_packs *o,
 	/* the oldest first */
 	for (i = o->count; gone && i-- > 0;) {
 		gone[i] = (unsigned char)is_needless(o, i, reached, gone);
-		if (gone[i])
-			remove_pack(&o->packs[i]);
 		removed += gone[i];
+	}
+	if (removed && !write_removing(g, o, gone)) {
+		/* looking took its time */
+		for (i = o->count; i-- > 0;)
+			if (gone[i] && own_pack_unchanged(&o->packs[i]) &&
+			    may_remove(g))
+				remove_pack(&o->packs[i]);
+		remove_removing(g);
 	}
 	free(gone);
 	return removed;
@@ -315,10 +440,10 @@ void packs_tidy(struct gitstore *g)
 		goto done;
 	/* what nothing reached when the packs were merged somebody may have
 	 * found a use for since */
-	if (g->dropping && !store_look_again(g, NULL) &&
+	if (g->dropping && may_drop(g) && !store_look_again(g, NULL) &&
 	    !reach_load(g, &reached, g->reads * 2, NULL))
 		told = &reached;
-	if (remove_needless(&o, told))
+	if (remove_needless(g, &o, told))
 		store_look_again(g, NULL);
 	g->dropping = 0;
 done:

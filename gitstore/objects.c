@@ -411,6 +411,7 @@ struct tree_walk {
 	struct path_map *files; /* receives the files of trees with a path */
 	size_t repeated;        /* trees that lie at several paths */
 	int strict;             /* a missing object is an error */
+	int holes;              /* one was missing */
 };
 
 /* Takes `path` over. */
@@ -502,7 +503,10 @@ static int walk_entry(void *payload, unsigned int mode, const char *name,
 	if (git_odb_exists_ext(w->g->odb, &oid, GIT_ODB_LOOKUP_NO_REFRESH) ||
 	    (w->strict && object_exists(w->g, id)))
 		return id_set_add(w->there, id, err) < 0 ? -1 : 0;
-	return w->strict ? object_missing(id, err) : 0;
+	if (w->strict)
+		return object_missing(id, err);
+	w->holes = 1;
+	return 0;
 }
 
 static int walk_tree(struct tree_walk *w, const struct object_id *id,
@@ -517,8 +521,10 @@ static int walk_tree(struct tree_walk *w, const struct object_id *id,
 	git_odb_object_free(object);
 	if (!rc)
 		return id_set_add(w->there, id, err) < 0 ? -1 : 0;
-	return rc > 0 && w->strict ? object_missing(id, err)
-				   : (rc > 0 ? 0 : -1);
+	if (rc > 0 && w->strict)
+		return object_missing(id, err);
+	w->holes = 1;
+	return rc > 0 ? 0 : -1;
 }
 
 static int walk_trees(struct tree_walk *w, struct error *err)
@@ -602,6 +608,7 @@ void known_forget(struct gitstore *g)
 	free(g->own);
 	g->own = NULL;
 	g->known_loaded = 0;
+	g->known_holes = 0;
 	memset(&g->known_tip, 0, sizeof(g->known_tip));
 }
 
@@ -626,6 +633,7 @@ int known_load(struct gitstore *g, struct error *err)
 	g->retained = h ? h->count : 0;
 	if (!rc)
 		rc = walk_history(&w, h, err);
+	g->known_holes = w.holes;
 	walk_release(&w);
 	history_free(h);
 	/* a branch that is not ours (1) has nothing that we rely on */

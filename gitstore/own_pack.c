@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -31,6 +32,9 @@
 
 /* As pack_index.c tells */
 #define IDS_AT ((size_t)8 + 256 * 4)
+
+/* git prunes nothing that was written or touched since (gc.pruneExpire) */
+#define TOUCHED_S (14 * 24 * 3600)
 
 /* What stands before the zlib stream of a delta */
 #define DELTA_HEADER_MAX (PACK_HEADER_MAX + 20)
@@ -73,26 +77,6 @@ static int is_own_name(const char *hex, const unsigned char *pack_hash,
 		return 0;
 	name_of(want, salt, pack_hash, hasher);
 	return !memcmp(hex, want, OBJECT_HEX_SIZE - 1);
-}
-
-int own_pack_is(const char *path, struct hasher *hasher)
-{
-	const char *name = path_base(path);
-	unsigned char hash[HASH_SHA1_SIZE];
-	struct stat st;
-	int fd, is = 0;
-
-	if (strlen(name) != strlen("pack-.pack") + 40)
-		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return 0;
-	if (!fstat(fd, &st) && st.st_size > (off_t)sizeof(hash) &&
-	    pread(fd, hash, sizeof(hash), st.st_size - (off_t)sizeof(hash)) ==
-		    (ssize_t)sizeof(hash))
-		is = is_own_name(name + strlen("pack-"), hash, hasher);
-	close(fd);
-	return is;
 }
 
 long own_time(const char *stem)
@@ -261,6 +245,14 @@ static int read_table(struct own_pack *p, const unsigned char *pack_hash,
 	return rc;
 }
 
+/* Who writes an object that he finds in a pack touches that instead, and may
+ * name the object in a ref days later. */
+static int is_touched(const struct own_pack *p)
+{
+	return p->mtime.tv_nsec != own_time(p->stem) &&
+	       p->mtime.tv_sec > time(NULL) - TOUCHED_S;
+}
+
 /* @return 0, 1: not ours or unsound, -1 */
 static int open_pack(struct own_pack *p, struct hasher *hasher,
 		     struct error *err)
@@ -273,7 +265,7 @@ static int open_pack(struct own_pack *p, struct hasher *hasher,
 		return 1;
 	p->size = (uint64_t)st.st_size;
 	p->mtime = st.st_mtim;
-	p->touched = st.st_mtim.tv_nsec != own_time(p->stem);
+	p->touched = is_touched(p);
 	if (read_at(p->fd, head, sizeof(head), 0) < 0 ||
 	    read_at(p->fd, hash, sizeof(hash), p->size - HASH_BYTES) < 0 ||
 	    memcmp(head, "PACK\0\0\0\2", 8) != 0 ||
@@ -308,6 +300,18 @@ static int is_kept(const struct own_pack *p)
 		free(path);
 	}
 	return kept;
+}
+
+int own_pack_unchanged(const struct own_pack *p)
+{
+	char *path = with_end(p, "pack");
+	struct stat st;
+	int same = path && !stat(path, &st) &&
+		   st.st_mtim.tv_sec == p->mtime.tv_sec &&
+		   st.st_mtim.tv_nsec == p->mtime.tv_nsec;
+
+	free(path);
+	return same && !is_kept(p);
 }
 
 static int add_pack(struct own_packs *o, const char *folder, const char *name,

@@ -36,7 +36,7 @@ struct own_pack {
 	int fd;
 	uint64_t size;
 	struct timespec mtime;
-	int touched;               /* somebody may have come to rely on it */
+	int touched;               /* somebody may rely on it: it stays */
 	struct own_entry *entries; /* by id */
 	size_t count;
 };
@@ -51,9 +51,6 @@ struct own_packs {
 int own_name(char hex[OBJECT_HEX_SIZE], const unsigned char *pack_hash,
 	     struct hasher *hasher, struct error *err);
 
-/** Is the file at PATH ("…/pack-….pack") a pack of ours? */
-int own_pack_is(const char *path, struct hasher *hasher);
-
 /** The nanoseconds that we set in a pack's time.  Git touches a pack that holds
  *  what it was to write; then they are others.  @param stem  with its path */
 long own_time(const char *stem);
@@ -67,6 +64,10 @@ long own_time(const char *stem);
 int own_packs_load(struct own_packs *o, const char *folder,
 		   struct hasher *hasher, struct error *err);
 void own_packs_release(struct own_packs *o);
+
+/** Is it as it was when it was loaded: nobody touched it, nor put a file
+ *  beside it? */
+int own_pack_unchanged(const struct own_pack *p);
 
 const struct own_entry *own_pack_find(const struct own_pack *p,
 				      const struct object_id *id);

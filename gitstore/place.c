@@ -496,26 +496,6 @@ done:
 	placed_release_one(&p);
 }
 
-/* A pack of ours without an index was being removed, the index first, when its
- * run was killed: nobody can read it. */
-static void sweep_torn(struct gitstore *g, const char *pack)
-{
-	size_t stem = strlen(pack) - strlen("pack");
-	struct buffer path = BUFFER_INIT;
-	int alone = 1;
-
-	for (int i = 0; i < 2; i++) {
-		buffer_clear(&path);
-		buffer_add(&path, pack, stem);
-		buffer_str(&path, i ? "keep" : "idx");
-		if (!buffer_cstr(&path) || file_exists(path.data))
-			alone = 0;
-	}
-	buffer_release(&path);
-	if (alone && own_pack_is(pack, g->hasher))
-		unlink(pack);
-}
-
 void keep_sweep(struct gitstore *g)
 {
 	char *folder = path_join(g->objects, "pack");
@@ -527,13 +507,12 @@ void keep_sweep(struct gitstore *g)
 		size_t size = strlen(e->d_name);
 
 		if (size != strlen("pack-.keep") + 40 ||
-		    strncmp(e->d_name, "pack-", 5) != 0)
+		    strncmp(e->d_name, "pack-", 5) != 0 ||
+		    strcmp(e->d_name + size - 5, ".keep") != 0)
 			continue;
 		path = path_join(folder, e->d_name);
-		if (path && !strcmp(e->d_name + size - 5, ".keep"))
+		if (path)
 			sweep_one(g, path);
-		else if (path && !strcmp(e->d_name + size - 5, ".pack"))
-			sweep_torn(g, path);
 		free(path);
 	}
 	if (d)

@@ -5,8 +5,9 @@
  * user's reaches it: somebody may have tagged an old snapshot, or taken a file
  * of one into a branch of his own.  So this looks where `git gc` looks: refs
  * and their logs, HEAD and the like, the index.  It walks with a budget, and
- * wherever something is not plain (linked work trees, a rebase at work, an
- * object that cannot be read) it says that it cannot tell.  Then nothing goes.
+ * wherever something is not plain (linked work trees, a rebase or any other
+ * command at work, another index, a ref or an object that cannot be read) it
+ * says that it cannot tell.  Then nothing goes.
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -83,13 +84,24 @@ static int push_lines(struct reach *r, const char *path, struct error *err)
 	return rc;
 }
 
-/* A rebase and the like keep ids in files of their own. */
+static int ends_with(const char *name, const char *end)
+{
+	size_t size = strlen(name), end_size = strlen(end);
+
+	return size >= end_size && !strcmp(name + size - end_size, end);
+}
+
+/* A rebase and the like keep ids in files of their own; `git commit FILE` has
+ * them in an index of its own while the editor is open. */
 static int is_plain_name(const char *name)
 {
 	return strncmp(name, "rebase", 6) != 0 &&
 	       strcmp(name, "sequencer") != 0 &&
 	       strcmp(name, "worktrees") != 0 &&
-	       strncmp(name, "sharedindex", 11) != 0;
+	       strncmp(name, "sharedindex", 11) != 0 &&
+	       strncmp(name, "next-index", 10) != 0 &&
+	       (strncmp(name, "index", 5) != 0 || !name[5]) &&
+	       !ends_with(name, ".lock");
 }
 
 static int is_head_name(const char *name)
@@ -118,6 +130,92 @@ static int push_heads(struct reach *r, struct error *err)
 		closedir(d);
 	return rc;
 }
+
+/* ---- refs that are damaged ---- */
+
+struct folders {
+	char **paths; /* "refs/heads" */
+	size_t count;
+};
+
+static int add_folder(struct folders *f, char *path, struct error *err)
+{
+	char **paths = realloc(f->paths, (f->count + 1) * sizeof(*paths));
+
+	if (paths)
+		f->paths = paths;
+	if (!paths || !path) {
+		free(path);
+		return error_nomem(err);
+	}
+	f->paths[f->count++] = path;
+	return 0;
+}
+
+/* @param path  "refs/heads/x"; taken over */
+static int check_ref(struct reach *r, struct folders *f, char *path,
+		     struct error *err)
+{
+	char *full = path ? path_join(r->g->common, path) : NULL;
+	git_reference *ref = NULL;
+	struct stat st;
+	int rc = 0;
+
+	if (!full) {
+		free(path);
+		return error_nomem(err);
+	}
+	if (lstat(full, &st) < 0 || !r->budget--) {
+		rc = 1;
+	} else if (S_ISDIR(st.st_mode)) {
+		free(full);
+		return add_folder(f, path, err);
+	} else if (git_reference_lookup(&ref, r->g->repo, path) < 0) {
+		rc = 1;
+	}
+	git_reference_free(ref);
+	free(full);
+	free(path);
+	return rc;
+}
+
+static int check_folder(struct reach *r, struct folders *f, const char *folder,
+			struct error *err)
+{
+	char *full = path_join(r->g->common, folder);
+	DIR *d = full ? opendir(full) : NULL;
+	struct dirent *e;
+	int rc = d ? 0 : full ? 1 : error_nomem(err);
+
+	while (!rc && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = check_ref(r, f, path_join(folder, e->d_name), err);
+	if (d)
+		closedir(d);
+	free(full);
+	return rc;
+}
+
+/* libgit2 passes over refs that it cannot read, such as the empty ones that a
+ * loss of power leaves; their logs still tell what they were. */
+static int check_refs(struct reach *r, struct error *err)
+{
+	struct folders f = { NULL, 0 };
+	int rc = add_folder(&f, strdup("refs"), err);
+
+	while (!rc && f.count) {
+		char *folder = f.paths[--f.count];
+
+		rc = check_folder(r, &f, folder, err);
+		free(folder);
+	}
+	while (f.count)
+		free(f.paths[--f.count]);
+	free(f.paths);
+	return rc;
+}
+
+/* ---- refs ---- */
 
 static int push_log(struct reach *r, const char *ref, struct error *err)
 {
@@ -254,13 +352,25 @@ static int look_at(struct reach *r, const struct object_id *id,
 	return rc;
 }
 
+/* Commits may have other parents than they say. */
+static int is_grafted(struct gitstore *g)
+{
+	char *path = path_join(g->common, "info/grafts");
+	int grafted = !path || file_exists(path);
+
+	free(path);
+	return grafted;
+}
+
 int reach_load(struct gitstore *g, struct id_set *reached, size_t budget,
 	       struct error *err)
 {
 	struct reach r = { .g = g, .reached = reached, .budget = budget };
 	struct object_id id;
-	int rc = push_heads(&r, err);
+	int rc = is_grafted(g) ? 1 : push_heads(&r, err);
 
+	if (!rc)
+		rc = check_refs(&r, err);
 	if (!rc)
 		rc = push_refs(&r, err);
 	if (!rc)

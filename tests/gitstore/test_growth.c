@@ -4,7 +4,15 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/hash.h"
 #include "tests/gitstore/store.h"
+
+/* libgit2 1.5 leaks while it looks for extensions. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libpcre2\n";
+}
 
 #define ROWS 3000
 
@@ -380,21 +388,91 @@ static void commits_in_gits_graph_stay(void **state)
 	assert_git(f, "", FSCK);
 }
 
-static void a_pack_that_git_touched_is_taken_along_whole(void **state)
+static void a_command_at_work_keeps_everything(void **state)
+{
+	/* as `git commit FILE` while its editor is open */
+	stays(*state, "GIT_INDEX_FILE=.git/next-index-7.lock git read-tree $s");
+}
+
+static void another_index_keeps_everything(void **state)
+{
+	stays(*state, "GIT_INDEX_FILE=.git/index.mine git read-tree $s");
+}
+
+static void what_the_log_of_a_damaged_ref_names_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id old = add_keep(f, 100, 0, 0, 2);
+	char hex[OBJECT_HEX_SIZE];
+
+	object_hex(hex, &old);
+	/* as a loss of power leaves it */
+	assert_int_equal(repo_sh(f->repo,
+				 "git branch mine %s && : "
+				 ">.git/refs/heads/mine",
+				 hex),
+			 0);
+	reopen(f);
+	add_others(f, 1);
+	assert_git(f, "",
+		   "cut -c42-81 .git/logs/refs/heads/mine "
+		   ">.git/refs/heads/mine");
+	assert_int_equal(is_there(f, &old), 1);
+	assert_git(f, "", FSCK);
+}
+
+static void what_grafts_tell_of_stays(void **state)
+{
+	stays(*state,
+	      "mkdir -p .git/info && echo $s >.git/info/grafts && git config advice.graftFileDeprecated false");
+}
+
+static void nothing_goes_where_git_never_prunes(void **state)
+{
+	stays(*state, "git config gc.pruneExpire never");
+}
+
+static void nothing_goes_from_an_object_folder_that_others_share(void **state)
+{
+	stays(*state, "mv .git/objects ../theirs && "
+		      "ln -s ../../theirs .git/objects");
+}
+
+/* git clone --shared and the like: `git repack -d` refuses there, too */
+static void precious_objects_stay_and_so_do_their_packs(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(repo_sh(f->repo,
+				 "git config core.repositoryformatversion 1 && "
+				 "git config extensions.preciousObjects true"),
+			 0);
+	reopen(f);
+	stays(f, "true");
+	assert_git(f, "7", PACKS);
+}
+
+/* As `git add` of that very content does; what names it may follow. */
+static void a_pack_that_git_touched_stays_for_two_weeks(void **state)
 {
 	struct fixture *f = *state;
 	struct object_id old = add_keep(f, 100, 0, 0, 1);
+	unsigned int i;
 
-	add_keep(f, 1, 0, 1, 1);
-	/* as `git add` of that very content does */
-	assert_int_equal(repo_sh(f->repo, "touch .git/objects/pack/*.pack"), 0);
+	assert_git(f, "",
+		   "git cat-file blob database-backups:data/tables/t/0.jsonl | "
+		   "git hash-object -w --stdin >/dev/null && "
+		   "ls .git/objects/pack/*.pack >../touched");
 	reopen(f);
-	add_keep(f, 2, 0, 2, 1);
+	for (i = 1; i < 5; i++)
+		add_keep(f, i, 0, (int)i, 1);
 	assert_int_equal(is_there(f, &old), 1);
-	assert_git(f, "1", PACKS);
-	/* since then it lies in one that nobody touched */
-	add_keep(f, 3, 0, 3, 1);
+	assert_git(f, "2", PACKS);
+	assert_git(f, "", "touch -d '15 days ago' $(cat ../touched)");
+	reopen(f);
+	add_keep(f, 5, 0, 5, 1);
 	assert_int_equal(is_there(f, &old), 0);
+	assert_git(f, "1", PACKS);
 	assert_git(f, "", FSCK);
 }
 
@@ -560,6 +638,81 @@ static void packs_that_a_killed_run_left_go(void **state)
 	assert_git(f, "", FSCK);
 }
 
+/* Killed after the index of a pack went, and before the pack did */
+static void half_a_pack_that_a_killed_run_left_goes(void **state)
+{
+	struct fixture *f = *state;
+
+	add_version(f, 0);
+	assert_git(f, "",
+		   "cd .git/objects/pack && p=$(basename *.idx .idx) && "
+		   "cp -p $p.pack ../../../../saved && echo $p "
+		   ">../../../../name");
+	add_version(f, 1);
+	assert_git(f, "",
+		   "n=$(cat ../name) && o=.git/objects/pack && "
+		   "cp -p ../saved $o/$n.pack && echo $n "
+		   ">.git/dbstow/removing && ls $o/*.idx | sed "
+		   "'s,.*/\\(.*\\).idx,\\1,' >>.git/dbstow/removing && "
+		   "echo ../../HEAD >>.git/dbstow/removing");
+	assert_git(f, "2", PACKS);
+	reopen(f);
+	add_keep(f, 0, 1, 2, 0); /* unchanged */
+	assert_git(f, "1", PACKS);
+	assert_git(f, "", "ls .git/dbstow/removing 2>/dev/null || true");
+	assert_git(f, "", FSCK);
+}
+
+/* Half a pack that is not on the list may be one that lost its index. */
+static void half_a_pack_that_nobody_removed_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id id = add_version(f, 0);
+
+	assert_git(f, "", "mv .git/objects/pack/*.idx ../saved");
+	reopen(f);
+	assert_true(gitstore_check(f->g, "app.db", 0, &f->err) < 0);
+	error_clear(&f->err);
+	/* somebody else takes the lock */
+	open_at(f, f->repo, "other");
+	add_keep(f, 1, 0, 1, 0);
+	assert_git(f, "2", PACKS);
+	assert_git(f, "",
+		   "for p in .git/objects/pack/*.pack; do git index-pack $p "
+		   ">/dev/null; done");
+	reopen(f);
+	assert_version(f, &id, 0, 0);
+	assert_git(f, "", FSCK);
+}
+
+static void a_folder_with_a_file_missing_is_not_relied_on(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id folder, id = add_version(f, 0);
+	struct sink *s;
+	char hex[OBJECT_HEX_SIZE], *text;
+
+	object_hex(hex, &id);
+	text = repo_out(f->repo, "git rev-parse %s:data/tables/t", hex);
+	assert_int_equal(hex_decode(folder.bytes, text, sizeof(folder.bytes)),
+			 0);
+	free(text);
+	reopen(f);
+	s = gitstore_sink(f->g, &f->err);
+	assert_true(s->has(s, &folder));
+	assert_int_equal(
+		repo_sh(f->repo,
+			"mv .git/objects/pack/*.pack ../p && rm -f "
+			".git/objects/pack/* && git unpack-objects -q <../p && "
+			"b=$(git rev-parse %s:data/tables/t/0.jsonl) && rm -f "
+			".git/objects/$(echo $b | sed 's,^..,&/,')",
+			hex),
+		0);
+	reopen(f);
+	s = gitstore_sink(f->g, &f->err);
+	assert_false(s->has(s, &folder));
+}
+
 #define WITH_STORE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -581,7 +734,15 @@ int main(void)
 		WITH_STORE(what_a_reflog_names_stays),
 		WITH_STORE(a_rebase_at_work_keeps_everything),
 		WITH_STORE(commits_in_gits_graph_stay),
-		WITH_STORE(a_pack_that_git_touched_is_taken_along_whole),
+		WITH_STORE(a_command_at_work_keeps_everything),
+		WITH_STORE(another_index_keeps_everything),
+		WITH_STORE(what_the_log_of_a_damaged_ref_names_stays),
+		WITH_STORE(what_grafts_tell_of_stays),
+		WITH_STORE(nothing_goes_where_git_never_prunes),
+		WITH_STORE(
+			nothing_goes_from_an_object_folder_that_others_share),
+		WITH_STORE(precious_objects_stay_and_so_do_their_packs),
+		WITH_STORE(a_pack_that_git_touched_stays_for_two_weeks),
 		WITH_STORE(a_pack_with_a_file_of_gits_beside_it_stays),
 		WITH_STORE(an_index_over_all_packs_keeps_each),
 		WITH_STORE(a_pack_is_left_alone_while_git_collects),
@@ -589,6 +750,9 @@ int main(void)
 		WITH_STORE(a_small_change_does_not_copy_a_big_pack),
 		WITH_STORE(a_damaged_base_is_gone_without),
 		WITH_STORE(packs_that_a_killed_run_left_go),
+		WITH_STORE(half_a_pack_that_a_killed_run_left_goes),
+		WITH_STORE(half_a_pack_that_nobody_removed_stays),
+		WITH_STORE(a_folder_with_a_file_missing_is_not_relied_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
