@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cmd/cmd.h"
 #include "cmd/snapshots.h"
+#include "cmd/sync.h"
 #include "gitstore/gitstore.h"
 #include "gitstore/sync.h"
 #include "snapshot/text.h"
@@ -59,21 +60,6 @@ static void attention(struct status *s, const char *text)
 	json_array_append_new(s->attention, json_text(text));
 }
 
-/** A remote that was synced with once is no promise; one that is configured
- *  is. */
-static int is_configured(struct status *s, const char *name)
-{
-	struct sync_names names;
-	int found = 0;
-
-	if (sync_names_find(s->store, NULL, &names, NULL) < 0)
-		return 0;
-	for (size_t i = 0; i < names.count; i++)
-		found |= !strcmp(names.names[i], name);
-	sync_names_release(&names);
-	return found;
-}
-
 static int has_newest(const struct status *s, const struct sync_state *r)
 {
 	for (size_t i = 0; i < r->count; i++) {
@@ -84,14 +70,24 @@ static int has_newest(const struct status *s, const struct sync_state *r)
 	return 0;
 }
 
+/* A remote that was synced with once is no promise; one that is configured
+ * is. */
 static void judge_remotes(struct status *s)
 {
 	for (size_t i = 0; i < s->remotes.count; i++) {
 		const struct sync_state *r = &s->remotes.items[i];
 		char age[CLOCK_TEXT_SIZE], text[512];
 
-		if (has_newest(s, r) || !is_configured(s, r->name))
+		if (has_newest(s, r) || !r->configured)
 			continue;
+		if (!r->seen_at_s) {
+			snprintf(text, sizeof(text),
+				 "the remote '%.200s' was never synced with; "
+				 "run 'dbstow sync'",
+				 r->name);
+			attention(s, text);
+			continue;
+		}
 		clock_age(age, s->now_s - r->seen_at_s);
 		snprintf(
 			text, sizeof(text),
@@ -131,6 +127,48 @@ static void judge(struct status *s)
 	judge_remotes(s);
 }
 
+/* ---- asking ---- */
+
+static int ask_one(struct status *s, const char *name, struct error *err)
+{
+	struct history *there = NULL;
+	struct remote *r = NULL;
+	struct remote_ref ref;
+	int rc = -1;
+
+	if (sync_open_remote(s->cmd, s->store, name, &r, err) < 0 ||
+	    remote_refs(r, gitstore_ref(s->store), &ref, err) < 0)
+		goto done;
+	if (!ref.exists || !sync_read(r, s->store, &ref, &there, err))
+		rc = sync_state_write(s->store, name, there, &ref.id, 0, err);
+done:
+	history_free(there);
+	remote_free(r);
+	return rc;
+}
+
+/* One that does not answer needs attention, and stops no other. */
+static int ask_remotes(struct status *s, struct error *err)
+{
+	struct error failed = ERROR_INIT;
+	struct sync_names names;
+	int rc = 0;
+
+	if (sync_names_find(s->store, NULL, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; !rc && i < names.count; i++) {
+		error_clear(&failed);
+		if (!ask_one(s, names.names[i], &failed))
+			continue;
+		if (failed.code == ERROR_INTERRUPTED)
+			rc = error_set(err, failed.code, "%s", failed.message);
+		else
+			attention(s, failed.message);
+	}
+	sync_names_release(&names);
+	return rc;
+}
+
 /* ---- telling ---- */
 
 static json_t *json_time(int64_t when_s)
@@ -152,8 +190,9 @@ static json_t *remotes_json(const struct status *s)
 			all,
 			json_pack("{s:o, s:o, s:I, s:I, s:I}", "remote",
 				  json_text(r->name), "seen_at",
-				  json_time(r->seen_at_s), "snapshots",
-				  (json_int_t)r->count, "lacks",
+				  r->seen_at_s ? json_time(r->seen_at_s)
+					       : json_null(),
+				  "snapshots", (json_int_t)r->count, "lacks",
 				  (json_int_t)sync_state_lacks(r, s->history),
 				  "sent_bytes", (json_int_t)r->sent_bytes));
 	}
@@ -235,7 +274,7 @@ static void print_size(const struct status *s)
 	putchar('\n');
 }
 
-/** "off-site  origin, 1 h ago: 7 of 8 snapshots" */
+/* "off-site  origin, 1 h ago: 7 of 8 snapshots" */
 static void print_remotes(const struct status *s)
 {
 	for (size_t i = 0; i < s->remotes.count; i++) {
@@ -247,9 +286,13 @@ static void print_remotes(const struct status *s)
 
 		clock_age(age, s->now_s - r->seen_at_s);
 		text_display(&name, r->name, strlen(r->name), 200);
-		printf("%-9s %s, %s ago: %zu of %zu snapshots\n", "off-site",
-		       name.size ? buffer_cstr(&name) : "", age, has,
-		       s->history->count);
+		printf("%-9s %s", "off-site",
+		       name.size ? buffer_cstr(&name) : "");
+		if (r->seen_at_s)
+			printf(", %s ago: %zu of %zu snapshots\n", age, has,
+			       s->history->count);
+		else
+			puts(": never synced with");
 		buffer_release(&name);
 	}
 }
@@ -302,6 +345,54 @@ static void print_gauge(const struct buffer *label, const char *name,
 	       label->size ? label->data : "", (long long)value);
 }
 
+/* A gauge with a value for each remote. */
+static void print_remote_gauge(const struct status *s,
+			       const struct buffer *label, const char *name,
+			       const char *help,
+			       int64_t (*value)(const struct status *,
+						const struct sync_state *))
+{
+	printf("# HELP dbstow_remote_%s %s\n# TYPE dbstow_remote_%s gauge\n",
+	       name, help, name);
+	for (size_t i = 0; i < s->remotes.count; i++) {
+		const struct sync_state *r = &s->remotes.items[i];
+		struct buffer remote = BUFFER_INIT;
+
+		add_label(&remote, r->name);
+		printf("dbstow_remote_%s{source=\"%.*s\",remote=\"%.*s\"} "
+		       "%lld\n",
+		       name, (int)label->size, label->size ? label->data : "",
+		       (int)remote.size, remote.size ? remote.data : "",
+		       (long long)value(s, r));
+		buffer_release(&remote);
+	}
+}
+
+static int64_t seen_value(const struct status *s, const struct sync_state *r)
+{
+	(void)s;
+	return r->seen_at_s;
+}
+
+static int64_t lacks_value(const struct status *s, const struct sync_state *r)
+{
+	return (int64_t)sync_state_lacks(r, s->history);
+}
+
+static void print_remote_gauges(const struct status *s,
+				const struct buffer *label)
+{
+	if (!s->remotes.count)
+		return;
+	print_remote_gauge(s, label, "seen_timestamp_seconds",
+			   "When the remote was asked last; 0: never.",
+			   seen_value);
+	print_remote_gauge(s, label, "lacks",
+			   "Snapshots of ours that the remote did not have "
+			   "then.",
+			   lacks_value);
+}
+
 static void print_prometheus(const struct status *s)
 {
 	const struct snapshot *latest = newest(s), *proven = newest_proven(s);
@@ -326,6 +417,7 @@ static void print_prometheus(const struct status *s)
 			    "When the newest snapshot that was restored once "
 			    "was last current.",
 			    seen_at(s, proven));
+	print_remote_gauges(s, &label);
 	print_gauge(&label, "attention", "1 when something needs attention.",
 		    json_array_size(s->attention) > 0);
 	buffer_release(&label);
@@ -357,13 +449,18 @@ int cmd_status(struct cmd *c, int argc, char **argv, struct error *err)
 	struct status s = { .cmd = c, .now_s = clock_now() };
 	const char *max_age = NULL;
 	char *note = NULL;
-	int prometheus = 0, rc;
+	int prometheus = 0, ask = 0, rc;
 	const struct cmd_option options[] = {
 		{ .name = "max-age",
 		  .text = &max_age,
 		  .arg = "AGE",
 		  .env = "DBSTOW_MAX_AGE",
 		  .help = "needs attention when older: 26h, 8d, 90min" },
+		{ .name = "ask",
+		  .flag = &ask,
+		  .help = "ask the remotes now, rather than tell what they had "
+			  "last" },
+		CMD_ACCESS_OPTIONS(c),
 		{ .name = "prometheus",
 		  .flag = &prometheus,
 		  .help = "print metrics in Prometheus' text format" },
@@ -381,6 +478,7 @@ int cmd_status(struct cmd *c, int argc, char **argv, struct error *err)
 	if (parse_age(&s, max_age, err) < 0 ||
 	    cmd_open_store(c, &s.store, err) < 0 ||
 	    gitstore_history(s.store, 1, &s.history, &note, err) < 0 ||
+	    (ask && ask_remotes(&s, err) < 0) ||
 	    sync_states_read(s.store, &s.remotes, err) < 0)
 		goto done;
 	if (note)

@@ -107,17 +107,19 @@ static void print_turn(const struct cmd *c, const char *name,
 	struct buffer text = BUFFER_INIT;
 	char count[CMD_NUMBER_SIZE * 2];
 
-	if (q->dry_run)
-		buffer_str(&text, r->bytes || r->fetched ? "not changed"
-							 : "up to date");
+	if (q->dry_run && (r->bytes || r->fetched))
+		buffer_str(&text, "a dry run");
 	else if (r->pushed)
 		buffer_str(&text, "stored off-site");
 	else
 		buffer_str(&text,
 			   r->pulled ? "fetched from there" : "up to date");
-	buffer_printf(&text, ", %s there",
-		      cmd_count(count, r->there, "snapshot"));
+	buffer_printf(&text, ", %s %s", cmd_count(count, r->there, "snapshot"),
+		      q->dry_run && r->bytes ? "to be there" : "there");
 	add_moved(&text, r, q->dry_run);
+	if (r->appended)
+		buffer_str(&text, "; nothing ever leaves it "
+				  "(--history append)");
 	if (!buffer_cstr(&text))
 		buffer_clear(&text);
 	else if (q->beside)
@@ -145,13 +147,14 @@ static json_t *turn_json(const char *name, const struct turn *t)
 		return json_pack("{s:o, s:o}", "remote", json_text(name),
 				 "error", error_json(&t->err));
 	object_hex(tip, &r->tip);
-	return json_pack("{s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}",
-			 "remote", json_text(name), "tip", tip, "pushed",
-			 r->pushed, "pulled", r->pulled, "snapshots",
-			 (json_int_t)r->there, "local_snapshots",
-			 (json_int_t)r->here, "sent", (json_int_t)r->sent,
-			 "fetched", (json_int_t)r->fetched, "dropped",
-			 (json_int_t)r->dropped, "bytes", (json_int_t)r->bytes);
+	return json_pack(
+		"{s:o, s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"remote", json_text(name), "tip", tip, "pushed", r->pushed,
+		"appended", r->appended, "pulled", r->pulled, "snapshots",
+		(json_int_t)r->there, "local_snapshots", (json_int_t)r->here,
+		"sent", (json_int_t)r->sent, "fetched", (json_int_t)r->fetched,
+		"dropped", (json_int_t)r->dropped, "bytes",
+		(json_int_t)r->bytes);
 }
 
 /* A host that keeps what nothing reaches any more only ever grows. */
@@ -165,7 +168,7 @@ static void warn_of_size(struct gitstore *g, const char *name)
 	for (size_t i = 0; i < all.count; i++)
 		if (!strcmp(all.items[i].name, name) &&
 		    all.items[i].sent_bytes > HOST_ADVICE_BYTES / 5 * 4)
-			cmd_warn("warning: %s were sent to '%s' so far; hosts "
+			cmd_warn("%s were sent to '%s' so far; hosts "
 				 "like GitHub keep all of it and ask for less "
 				 "than %s: begin a new repository in time",
 				 cmd_bytes(sent, all.items[i].sent_bytes), name,
@@ -217,6 +220,7 @@ static void take_turns(const struct cmd *c, struct gitstore *g,
 		turns[i].result.bytes += first.bytes;
 		turns[i].result.pushed |= first.pushed;
 		turns[i].result.pulled |= first.pulled;
+		turns[i].result.appended |= first.appended;
 		free(first.messages);
 	}
 }
@@ -272,7 +276,7 @@ static int tell_turns(const struct cmd *c, const struct sync_request *q,
 		else if (!t->err.code)
 			print_turn(c, n->names[i], t, q);
 		if (t->err.code && (n->count > 1 || q->beside))
-			cmd_warn("dbstow: %s", t->err.message);
+			cmd_warn("%s", t->err.message);
 	}
 	return worst;
 }

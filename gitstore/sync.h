@@ -50,6 +50,7 @@ struct sync_result {
 	int pushed;           /* the remote's branch moved, and was read again:
 				 it is there */
 	int pulled;           /* our branch moved */
+	int appended;         /* its branch went on: all lists stay there */
 	struct object_id tip; /* the remote's index commit; zero: none */
 	char *messages;       /* what the server said, lines, safe to show;
 				 or NULL */
@@ -111,7 +112,8 @@ void sync_names_release(struct sync_names *n);
 /** A remote as it was when it was read last. */
 struct sync_state {
 	char *name;
-	int64_t seen_at_s;
+	int configured;      /* a plain sync goes there */
+	int64_t seen_at_s;   /* 0: never */
 	uint64_t sent_bytes; /* by us, in all */
 	struct object_id tip;
 	struct object_id *snapshots; /* newest first */
@@ -124,7 +126,7 @@ struct sync_states {
 };
 
 /** Read what is known of all remotes of this branch; what cannot be read is
- *  passed over. */
+ *  passed over.  Those that `dbstow.remote` names are there in any case. */
 int sync_states_read(struct gitstore *g, struct sync_states *out,
 		     struct error *err);
 void sync_states_release(struct sync_states *s);
@@ -132,7 +134,8 @@ void sync_states_release(struct sync_states *s);
 /** How many snapshots of `h` the remote did not have then. */
 size_t sync_state_lacks(const struct sync_state *s, const struct history *h);
 
-/** Remember a remote.  @param bytes  that were sent just now */
+/** Remember a remote.  @param there  NULL: the branch is not there
+ *  @param bytes  that were sent just now */
 int sync_state_write(struct gitstore *g, const char *name,
 		     const struct history *there, const struct object_id *tip,
 		     uint64_t bytes, struct error *err);

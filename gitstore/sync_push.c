@@ -50,6 +50,7 @@ static int prepare_index(struct sync *s, struct error *err)
 		s->index.id = s->tip;
 		return 0;
 	}
+	s->out->appended = append;
 	if (append)
 		s->merged->previous = s->ref.id;
 	return index_build(s->g, s->merged, &s->tree, s->now_s, &s->index, err);
@@ -151,6 +152,7 @@ int sync_push(struct sync *s, struct error *err)
 {
 	int rc = s->ref.exists ? history_same(s->merged, s->theirs, err) : 0;
 
+	s->out->appended = 0;
 	s->arranged = s->ref.id;
 	if (rc || s->o->direction == SYNC_PULL)
 		return rc < 0 ? -1 : STEP_DONE;

@@ -157,6 +157,54 @@ static int add_state(struct sync_states *all, const struct sync_state *s,
 	return 0;
 }
 
+static struct sync_state *find_state(struct sync_states *all, const char *name)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (!strcmp(all->items[i].name, name))
+			return &all->items[i];
+	return NULL;
+}
+
+static int add_unseen(struct sync_states *all, const char *name,
+		      struct error *err)
+{
+	struct sync_state s = { .name = strdup(name), .configured = 1 };
+
+	if (!s.name)
+		return error_nomem(err);
+	if (!add_state(all, &s, err))
+		return 0;
+	state_release(&s);
+	return -1;
+}
+
+/* "origin" may be there for other things alone; what dbstow.remote names is
+ * there for this. */
+static int mark_configured(struct gitstore *g, struct sync_states *all,
+			   struct error *err)
+{
+	struct sync_names names;
+	struct sync_state *s;
+	char *list = NULL;
+	int rc = 0;
+
+	/* a configuration that is wrong is sync's to tell */
+	if (gitstore_config(g, "dbstow.remote", &list, NULL) < 0 ||
+	    sync_names_find(g, NULL, &names, NULL) < 0)
+		goto done;
+	for (size_t i = 0; !rc && i < names.count; i++) {
+		s = find_state(all, names.names[i]);
+		if (s)
+			s->configured = 1;
+		else if (list)
+			rc = add_unseen(all, names.names[i], err);
+	}
+	sync_names_release(&names);
+done:
+	free(list);
+	return rc;
+}
+
 int sync_states_read(struct gitstore *g, struct sync_states *out,
 		     struct error *err)
 {
@@ -189,6 +237,8 @@ int sync_states_read(struct gitstore *g, struct sync_states *out,
 	if (d)
 		closedir(d);
 	free(folder);
+	if (rc >= 0)
+		rc = mark_configured(g, out, err);
 	if (rc < 0)
 		sync_states_release(out);
 	else if (out->count)

@@ -70,6 +70,56 @@ before = tree("repo")
 status(2 * DAY, expect=7, said=[NEVER])
 check(tree("repo") == before, "status changed the repository")
 
+# ---- off-site: what the remotes had when they were asked last ----
+def remotes(seconds, *options, **kw):
+    return json.loads(status(seconds, "--json", *options, expect=7, **kw))["remotes"]
+
+
+new_repo("far.git", "--bare"), new_repo("other.git", "--bare")
+far, other = os.path.abspath("far.git"), os.path.abspath("other.git")
+git("remote", "add", "origin", far), git("remote", "add", "disk", other)
+check(remotes(2 * DAY, said=[NEVER]) == [], "origin may be there for other things")
+git("config", "dbstow.remote", "origin disk")
+UNSEEN = "the remote '%s' was never synced with; run 'dbstow sync'"
+out = status(2 * DAY, expect=7, said=[NEVER, UNSEEN % "disk", UNSEEN % "origin"])
+check(out.endswith("\noff-site  disk: never synced with\noff-site  origin: never synced with\n"), out)
+dbstow("sync", "origin", "--repo", "repo", env=at(2 * DAY))
+dbstow("sync", other, "--repo", "repo", env=at(2 * DAY))  # not by its name
+found = {r["remote"]: (r["seen_at"], r["snapshots"], r["lacks"]) for r in remotes(2 * DAY, said=[NEVER, UNSEEN % "disk"])}
+check(found == {"origin": ("2026-11-23T00:00:00Z", 2, 0), other: ("2026-11-23T00:00:00Z", 2, 0), "disk": (None, 0, 2)},
+      "remotes: %s" % found)
+third = dbstow("export", "app.db", "--repo", "repo", "--always", env=at(3 * DAY)).out.strip()
+LACKS = "the remote '%s' does not have the newest snapshot (asked %s ago); run 'dbstow sync'"
+out = status(4 * DAY, expect=7, said=[UNSEEN % "disk", LACKS % ("origin", "2 days")])
+check("\noff-site  origin, 2 days ago: 2 of 3 snapshots\n" in out, out)
+lines = status(4 * DAY, "--prometheus", expect=7,
+               said=[UNSEEN % "disk", LACKS % ("origin", "2 days")]).splitlines()
+for line in ('dbstow_remote_lacks{source="app.db",remote="origin"} 1',
+             'dbstow_remote_lacks{source="app.db",remote="disk"} 3',
+             'dbstow_remote_seen_timestamp_seconds{source="app.db",remote="origin"} %d' % (T0 + 2 * DAY),
+             'dbstow_remote_seen_timestamp_seconds{source="app.db",remote="disk"} 0',
+             "# TYPE dbstow_remote_lacks gauge", "# TYPE dbstow_remote_seen_timestamp_seconds gauge"):
+    check(lines.count(line) == 1, "%s: %s" % (line, lines))
+
+# somebody else brought it there: only asking tells
+dbstow("sync", far, "--repo", "repo", env=at(4 * DAY))
+status(5 * DAY, expect=7, said=[UNSEEN % "disk", LACKS % ("origin", "3 days")])
+out = status(5 * DAY, "--ask", expect=7, said=[LACKS % ("disk", "0 s")])
+check("off-site  origin, 0 s ago: 3 of 3 snapshots\n" in out and "off-site  disk, 0 s ago: 2 of 3 snapshots\n" in out, out)
+os.rename(other, other + ".away")
+status(6 * DAY, "--ask", expect=7, said=["cannot find the remote '%s': No such file or directory" % other,
+                                         LACKS % ("disk", "24 h")])
+os.rename(other + ".away", other)
+git("update-ref", "-d", "refs/heads/database-backups", repo="far.git")
+dbstow("sync", "disk", "--repo", "repo", env=at(6 * DAY))
+status(6 * DAY, "--ask", expect=7, said=[LACKS % ("origin", "0 s")])
+dbstow("sync", "--repo", "repo", env=at(6 * DAY))
+status(6 * DAY, "--ask")
+status(6 * DAY)
+git("config", "--unset", "dbstow.remote"), git("remote", "remove", "origin")
+dbstow("status", "--ask", "--repo", "repo", status=2, env=at(6 * DAY), err="dbstow: there is no remote 'origin'; name "
+       "one (dbstow sync URL), or set it: git config dbstow.remote URL")
+
 for wrong in ("x", "", "0h", "5 h", "-1h", "101000000w"):
     dbstow("status", "--repo", "repo", "--max-age", wrong, status=2,
            err="dbstow: --max-age is '%s'; give a length of time like 26h, 8d or 90min" % wrong)
