@@ -84,6 +84,78 @@ static void violated_foreign_keys_are_counted_by_table_and_parent(void **state)
 	database_check_release(&c);
 }
 
+/* Rows that SQLite's own check tells, one by one. */
+static int count_violations(const char *path)
+{
+	sqlite3 *sql = app_open(path);
+	sqlite3_stmt *st;
+	int count = 0;
+
+	assert_int_equal(sqlite3_prepare_v2(sql, "PRAGMA foreign_key_check", -1,
+					    &st, NULL),
+			 SQLITE_OK);
+	while (sqlite3_step(st) == SQLITE_ROW)
+		count++;
+	sqlite3_finalize(st);
+	sqlite3_close(sql);
+	return count;
+}
+
+/* Affinities and collations of parents meet those of children, and values of
+ * all classes, with and without an index of the child. */
+static void parents_are_found_as_foreign_keys_find_them(void **state)
+{
+	static const char *const parents[] = { "INTEGER PRIMARY KEY",
+					       "TEXT UNIQUE",
+					       "REAL UNIQUE",
+					       "UNIQUE",
+					       "NUMERIC UNIQUE",
+					       "TEXT COLLATE NOCASE UNIQUE",
+					       "TEXT COLLATE RTRIM UNIQUE" };
+	static const char *const children[] = { "INTEGER", "TEXT", "REAL", "",
+						"TEXT COLLATE NOCASE" };
+	static const char *const values[] = { "1",     "1.0",   "'1'",  "'1.0'",
+					      "1.5",   "'a'",   "'A'",  "'a '",
+					      "x'31'", "x'61'", "NULL", "' 1'",
+					      "'1e0'", "0" };
+	struct fixture *f = *state;
+	struct database_check c;
+	sqlite3 *sql = app_open(f->a);
+	char text[512];
+	uint64_t told = 0;
+
+	app_run(sql, "BEGIN");
+	for (size_t p = 0; p < 7; p++) {
+		snprintf(text, sizeof(text),
+			 "CREATE TABLE p%zu(k %s); INSERT INTO p%zu VALUES(1)",
+			 p, parents[p], p);
+		app_run(sql, text);
+		snprintf(text, sizeof(text),
+			 "INSERT OR IGNORE INTO p%zu VALUES('a'), (x'31')", p);
+		if (p)
+			app_run(sql, text);
+	}
+	for (size_t i = 0; i < 7 * 5 * 14; i++) {
+		snprintf(text, sizeof(text),
+			 "CREATE TABLE c%zu(v %s REFERENCES p%zu(k));"
+			 "INSERT INTO c%zu VALUES(%s)",
+			 i, children[i / 7 % 5], i % 7, i, values[i / 35]);
+		app_run(sql, text);
+		snprintf(text, sizeof(text), "CREATE INDEX i%zu ON c%zu(v)", i,
+			 i);
+		if (i % 2)
+			app_run(sql, text);
+	}
+	app_run(sql, "COMMIT");
+	sqlite3_close(sql);
+	c = check_of(f->a);
+	for (size_t i = 0; i < c.orphan_count; i++)
+		told += c.orphans[i].rows;
+	assert_int_equal(told, count_violations(f->a));
+	assert_true(told > 100 && told < 400);
+	database_check_release(&c);
+}
+
 static void foreign_keys_without_a_key_to_meet_are_not_checked(void **state)
 {
 	struct fixture *f = *state;
@@ -187,6 +259,7 @@ int main(void)
 		fixture_test(broken_constraints_are_content_and_hide_nothing),
 		fixture_test(
 			violated_foreign_keys_are_counted_by_table_and_parent),
+		fixture_test(parents_are_found_as_foreign_keys_find_them),
 		fixture_test(
 			foreign_keys_without_a_key_to_meet_are_not_checked),
 		fixture_test(indexes_we_cannot_judge_are_not_judged),
