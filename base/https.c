@@ -284,7 +284,8 @@ static int on_progress(void *payload, curl_off_t a, curl_off_t b, curl_off_t c,
 	struct exchange *x = payload;
 
 	(void)a, (void)b, (void)c, (void)d;
-	return x->h->o.interrupted && x->h->o.interrupted();
+	return (x->h->o.interrupted && x->h->o.interrupted()) ||
+	       (x->r->stopped && x->r->stopped(x->r->payload));
 }
 
 /* ---- the request ---- */

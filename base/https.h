@@ -64,6 +64,8 @@ struct https_request {
 	 * @return 0, or -1 with an error, which ends the request */
 	int (*take)(void *payload, const void *data, size_t size,
 		    struct error *err);
+	/* Asked about once a second whether to stop; or NULL. */
+	int (*stopped)(void *payload);
 	void *payload;
 };
 

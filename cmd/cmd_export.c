@@ -249,7 +249,7 @@ static void tell_document(const struct run *r)
 
 static int document(struct run *r, struct error *err)
 {
-	struct output o = { NULL, NULL, &r->s.info };
+	struct output o = { .info = &r->s.info };
 
 	if (output_check(r->o->output, r->o->db, err) < 0 ||
 	    open_database(r, err) < 0 ||

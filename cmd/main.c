@@ -16,6 +16,8 @@ static const struct command {
 } commands[] = {
 	{ "export", cmd_export, "DB [options]",
 	  "put a snapshot of a database on the branch" },
+	{ "fetch", cmd_fetch, "URL [options]",
+	  "a running application's export onto the branch, over HTTPS" },
 	{ "import", cmd_import, "FILE|- [options]",
 	  "put the snapshot that a document holds on the branch" },
 	{ "list", cmd_list, "[options]", "the snapshots on the branch" },

@@ -33,10 +33,13 @@ static int write_out(void *payload, const void *data, size_t size,
 	return 0;
 }
 
-static int document_to(const struct output *o, struct out_file *f,
-		       struct error *err)
+static int document_to(struct output *o, struct out_file *f, struct error *err)
 {
-	if (export_document(o->db, o->catalog, o->info, write_out, f, err) < 0)
+	int rc = o->make ? o->make(o, write_out, f, err)
+			 : export_document(o->db, o->catalog, o->info,
+					   write_out, f, err);
+
+	if (rc < 0)
 		return -1;
 	if (fflush(f->file))
 		return error_errno(err, ERROR_FAILED, "cannot write '%s'",
@@ -44,7 +47,7 @@ static int document_to(const struct output *o, struct out_file *f,
 	return 0;
 }
 
-static int document_to_file(const struct output *o, const char *path,
+static int document_to_file(struct output *o, const char *path,
 			    struct error *err)
 {
 	struct buffer temp = BUFFER_INIT;
@@ -88,7 +91,7 @@ static int is_special(const char *path)
 	return !stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
-static int document_to_special(const struct output *o, const char *path,
+static int document_to_special(struct output *o, const char *path,
 			       struct error *err)
 {
 	struct out_file f = { fopen(path, "we"), path };
@@ -128,7 +131,8 @@ int output_check(const char *output, const char *db, struct error *err)
 
 	if (stat(output, &st) || !S_ISREG(st.st_mode))
 		return 0;
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+	for (size_t i = 0; db && i < sizeof(suffixes) / sizeof(suffixes[0]);
+	     i++) {
 		if (same_file(&st, db, suffixes[i]))
 			return error_set(err, ERROR_REFUSED,
 					 "'%s' is the database itself; give "
@@ -148,7 +152,7 @@ int output_check(const char *output, const char *db, struct error *err)
 	return 0;
 }
 
-int output_write(const struct output *o, const char *path, struct error *err)
+int output_write(struct output *o, const char *path, struct error *err)
 {
 	struct out_file f = { stdout, "standard output" };
 	char *real;
