@@ -345,10 +345,13 @@ static long long now_ms(void)
 	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Who comes next would only wait as long again. */
 static int stalled(struct process *p, const char *does, struct error *err)
 {
 	const char *said = process_said(p);
 
+	if (!p->ended)
+		kill(-p->pid, SIGKILL);
 	return error_set(err, ERROR_NETWORK, "'%s' %s for %u s%s%s", p->what,
 			 does, p->stall_s, *said ? ": " : "", said);
 }

@@ -6,8 +6,9 @@
  *
  * No shell is involved.  The program runs in a process group of its own, gets
  * no descriptor of ours but its three streams, and is killed when we die.  It
- * cannot make us wait for ever: each read or write that moves nothing for
- * `stall_s` seconds is an error.  The thread that started it has to outlive it.
+ * cannot make us wait for ever: a read or write that moves nothing for
+ * `stall_s` seconds is an error, and it is killed.  The thread that started it
+ * has to outlive it.
  *
  * What it says on stderr is kept, its last 4 KiB, for process_said().
  */

@@ -57,6 +57,17 @@ static int token_is_for(const char *host)
 	return is;
 }
 
+/* Is there one, which went to another host? */
+static int token_is_elsewhere(const char *host)
+{
+	struct secret *token = NULL;
+	int is = !token_is_for(host) &&
+		 !secret_from_environment(&token, "DBSTOW_TOKEN", NULL);
+
+	secret_free(token);
+	return is;
+}
+
 /* GITHUB_TOKEN is what a workflow gets from GitHub, for GitHub. */
 static int is_github(const char *host)
 {
@@ -121,7 +132,12 @@ static int find_token(struct credentials *c, const char *file,
 	if (rc == 1 && file)
 		rc = token_of_file(c, file, err);
 	if (rc == 1)
-		rc = set_tried(c, "no token", NULL, err);
+		rc = set_tried(c,
+			       token_is_elsewhere(c->host)
+				       ? "no token (DBSTOW_TOKEN is for the "
+					 "host that was asked first)"
+				       : "no token",
+			       NULL, err);
 	return rc;
 }
 

@@ -31,7 +31,8 @@ static void add_one(struct buffer *out, const struct snapshot *s)
 static int empty(struct error *err)
 {
 	return error_set(err, ERROR_FAILED,
-			 "there is no snapshot yet; 'dbstow export' makes one");
+			 "there is no snapshot here yet; 'dbstow export' makes "
+			 "one, 'dbstow sync --pull' brings a remote's");
 }
 
 static int not_found(const struct history *h, const char *what,

@@ -144,6 +144,7 @@ static int start(struct channel **out, struct remote *r,
 	struct process_options o = { .argv = argv,
 				     .set = service == SERVICE_FETCH ? v2 : v0,
 				     .unset = unset,
+				     .what = r->url.host,
 				     .stall_s = REMOTE_STALL_S,
 				     .interrupted = r->interrupted };
 	struct program *p = calloc(1, sizeof(*p));

@@ -2,6 +2,7 @@
  * test_process.c - programs that we run
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -136,12 +137,16 @@ static void one_that_says_nothing_is_left_in_time(void **state)
 	struct process *p = started("echo why >&2; sleep 20", 1);
 	struct error err = ERROR_INIT;
 	char data[16];
+	int status;
 	size_t got;
 
 	(void)state;
 	assert_int_equal(process_read(p, data, sizeof(data), &got, &err), -1);
 	assert_int_equal(err.code, ERROR_NETWORK);
 	assert_string_equal(err.message, "'sh' sent nothing for 1 s: why");
+	/* and nobody waits for it again */
+	assert_int_equal(process_end(p, &status, NULL), 0);
+	assert_int_equal(status, 128 + SIGKILL);
 	process_free(p);
 }
 

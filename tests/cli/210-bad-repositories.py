@@ -7,7 +7,7 @@ from cli import *
 
 ROOT = os.getuid() == 0
 NOBODY = 65534
-NONE_YET = "dbstow: there is no snapshot yet; 'dbstow export' makes one"
+NONE_YET = "dbstow: there is no snapshot here yet; 'dbstow export' makes one, 'dbstow sync --pull' brings a remote's"
 # LeakSanitizer cannot run under a tracer.
 TRACED = {"ASAN_OPTIONS": "detect_leaks=0"}
 

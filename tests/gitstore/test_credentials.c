@@ -111,6 +111,9 @@ static void a_token_of_ours_is_for_one_host(void **state)
 	setenv("DBSTOW_TOKEN", "my-canary", 1);
 	assert_int_equal(look(f, "https://other.example/a", NULL), 0);
 	assert_null(credentials_header(f->c));
+	assert_string_equal(credentials_tried(f->c),
+			    "no token (DBSTOW_TOKEN is for the host that was "
+			    "asked first)");
 	assert_int_equal(look(f, "https://github.com.evil.example/b", NULL), 0);
 	assert_string_equal(credentials_tried(f->c),
 			    "the token in DBSTOW_TOKEN");

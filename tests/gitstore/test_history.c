@@ -15,10 +15,12 @@ static void a_repository_without_the_branch_has_an_empty_history(void **state)
 	assert_null(h->source);
 	assert_refused(history_find(h, "latest", &at, &f->err), &f->err,
 		       ERROR_FAILED,
-		       "there is no snapshot yet; 'dbstow export' makes one");
+		       "there is no snapshot here yet; 'dbstow export' makes "
+		       "one, 'dbstow sync --pull' brings a remote's");
 	assert_refused(history_find_at(h, T0, &at, &f->err), &f->err,
 		       ERROR_FAILED,
-		       "there is no snapshot yet; 'dbstow export' makes one");
+		       "there is no snapshot here yet; 'dbstow export' makes "
+		       "one, 'dbstow sync --pull' brings a remote's");
 	history_free(h);
 }
 
