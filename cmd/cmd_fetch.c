@@ -57,10 +57,10 @@ static uint64_t parse_bytes(const char *text)
 	    (unit && text[digits + 1]))
 		return 0;
 	n = strtoull(text, NULL, 10);
-	/* 10^12 of the greatest unit is more than 64 bits hold */
+	/* 10^12 of the greatest unit are more than 64 bits hold */
 	if (unit && digits > 9)
 		return 0;
-	for (; unit && unit >= units; unit--)
+	for (ptrdiff_t i = unit ? unit - units : -1; i >= 0; i--)
 		n *= 1000;
 	return n;
 }
@@ -176,6 +176,19 @@ static int recall(struct fetch_command *f, struct storing *s, struct error *err)
 	return 0;
 }
 
+/* A server may send the key back: that is not written down. */
+static int holds_secret(const char *etag)
+{
+	char *shown = strdup(etag);
+	int holds;
+
+	if (shown)
+		secret_redact(shown);
+	holds = !shown || strcmp(shown, etag) != 0;
+	free(shown);
+	return holds;
+}
+
 /* Without it, the next run fetches what it would not have to. */
 static void remember(struct fetch_command *f, struct storing *s,
 		     const char *etag)
@@ -186,7 +199,7 @@ static void remember(struct fetch_command *f, struct storing *s,
 		f->seen_path = find_seen(s->store);
 	if (!f->seen_path)
 		return;
-	if (!etag)
+	if (!etag || holds_secret(etag))
 		unlink(f->seen_path);
 	else if (seen_head(f, &s->content, &seen) == 0) {
 		buffer_printf(&seen, "%s\n", etag);
@@ -266,7 +279,6 @@ struct saving {
 	struct output output;
 	struct byte_input input; /* reads, and writes down what it read */
 	struct fetch *from;
-	struct cmd *cmd;
 	int (*write)(void *payload, const void *data, size_t size,
 		     struct error *err);
 	void *payload;
@@ -332,8 +344,7 @@ static void tell_saved(const struct fetch_command *f, const struct saving *v)
 static int to_file(struct fetch_command *f, struct error *err)
 {
 	struct saving v = { .output = { .make = save },
-			    .input = { read_and_write },
-			    .cmd = f->cmd };
+			    .input = { read_and_write } };
 	int rc = -1;
 
 	if (output_check(f->output, NULL, err) < 0)

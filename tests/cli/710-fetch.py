@@ -66,6 +66,8 @@ def serve(c):
         if headers.get("if-none-match") == '"v1"':
             return c.sendall(b'HTTP/1.1 304 Not Modified\r\nETag: "v1"\r\nConnection: close\r\n\r\n')
         return answer(c, document, headers=['ETag: "v1"'])
+    if kind == "echo":
+        return answer(c, document, headers=['ETag: "%s"' % KEY])
     if kind == "status":
         return answer(c, b'{"detail":"said \x1b[31m %s"}' % KEY.encode(), parts[1] + " X")
     if kind == "busy":
@@ -153,6 +155,8 @@ with Authority("ca") as ca, Tcp(serve, ca.certificate()) as web:
     check("if-none-match" not in seen[-1][1], "asked although it is stored in any case")
     fetch("good?etag", "--name", "named")
     check("if-none-match" not in seen[-1][1], "another address's ETag")
+
+    fetch("echo")  # an ETag that is the key: see the end
 
     # ---- keys ----
     with open("key", "w") as f:
