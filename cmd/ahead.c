@@ -128,6 +128,15 @@ static int list_stored(struct source *source, const char *path,
 	return rc ? rc : s->inner->list(s->inner, rest, out, err);
 }
 
+static void will_read_stored(struct source *source, const char *path)
+{
+	struct stored_source *s = (struct stored_source *)source;
+	const char *rest;
+
+	if (!turn_to(s, path, &rest, NULL) && s->inner->will_read)
+		s->inner->will_read(s->inner, rest);
+}
+
 static void *work(void *payload)
 {
 	struct ahead *a = payload;
@@ -166,6 +175,7 @@ struct ahead *ahead_new(struct gitstore *g, const struct catalog *c,
 	a->source.base.label = "the new snapshot";
 	a->source.base.read = read_stored;
 	a->source.base.list = list_stored;
+	a->source.base.will_read = will_read_stored;
 	a->source.ahead = a;
 	a->folders = calloc(c->table_count + 1, sizeof(*a->folders));
 	a->has_folder = calloc(c->table_count + 1, 1);

@@ -67,6 +67,12 @@ struct pack_cursor *follower_cursor(struct follower *f, struct error *err)
 	return f->cursor;
 }
 
+int follower_cursor_new(struct follower *f, struct pack_cursor **out,
+			struct error *err)
+{
+	return pack_cursor_new(out, f->reader, err);
+}
+
 void follower_free(struct follower *f)
 {
 	if (!f)

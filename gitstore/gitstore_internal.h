@@ -565,6 +565,9 @@ int store_read(struct gitstore *g, const struct object_id *id,
 
 /** The cursor of the thread that follows. */
 struct pack_cursor *follower_cursor(struct follower *f, struct error *err);
+/** One more, for another thread; the caller frees it. */
+int follower_cursor_new(struct follower *f, struct pack_cursor **out,
+			struct error *err);
 
 /** A cursor for another thread, on the same packs; the call itself is for the
  *  thread that has the store. */

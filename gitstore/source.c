@@ -32,6 +32,7 @@ struct git_source {
 	struct source source; /* first */
 	struct gitstore *g;
 	struct pack_cursor *cursor; /* of another thread, or NULL; borrowed */
+	struct follower *follower;  /* whose cursor it is */
 	struct object_id root;
 	char label[32];
 	struct folder folder; /* read last */
@@ -111,8 +112,8 @@ static int read_object(struct buffer *out, const struct git_source *s,
 	/* libgit2 knows nothing of a pack that is being written */
 	if (s->cursor)
 		return error_set(err, ERROR_FAILED,
-				 "'%s' of %s cannot be read yet",
-				 path, s->label);
+				 "'%s' of %s cannot be read yet", path,
+				 s->label);
 	if (read_slowly(&object, s, path, id,
 			type == PACK_TREE ? GIT_OBJECT_TREE : GIT_OBJECT_BLOB,
 			limit, err) < 0)
@@ -310,9 +311,12 @@ static int git_source_read(struct source *source, const char *path,
 static void start_ahead(struct git_source *s)
 {
 	struct pack_cursor *c;
+	int rc;
 
 	s->ahead_tried = 1;
-	if (!store_cursor_new(s->g, &c, NULL) && read_ahead_new(&s->ahead, c))
+	rc = s->follower ? follower_cursor_new(s->follower, &c, NULL)
+			 : store_cursor_new(s->g, &c, NULL);
+	if (!rc && read_ahead_new(&s->ahead, c))
 		pack_cursor_free(c);
 }
 
@@ -428,8 +432,7 @@ int follower_source(struct follower *f, const struct object_id *tree,
 		s = new_source(NULL, "tree", tree, tree, err);
 	if (s) {
 		s->cursor = cursor;
-		/* those that put have enough to do for all cores */
-		s->source.will_read = NULL;
+		s->follower = f;
 	}
 	*out = s ? &s->source : NULL;
 	return s ? 0 : -1;
