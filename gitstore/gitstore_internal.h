@@ -292,7 +292,7 @@ struct gitstore {
 	struct buffer copied;       /* an entry on its way into it */
 	struct object_id known_tip; /* the tip that `known` is about */
 	size_t retained;            /* snapshots, as of then */
-	int known_holes; /* some of what they hold is missing */
+	int known_holes;            /* some of what they hold is missing */
 	int known_loaded;
 	struct pack_writer *pack; /* in the scratch folder */
 	int published;            /* 1: `pack` is readable, and complete but for

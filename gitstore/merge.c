@@ -422,8 +422,10 @@ static size_t remove_needless(struct gitstore *g, const struct own_packs *o,
 			if (gone[i] && own_pack_unchanged(&o->packs[i]) &&
 			    may_remove(g))
 				remove_pack(&o->packs[i]);
-		remove_removing(g);
 	}
+	/* what could not be synced was written all the same */
+	if (removed)
+		remove_removing(g);
 	free(gone);
 	return removed;
 }
