@@ -116,29 +116,6 @@ int crew_wait(struct crew *c, size_t *place, struct error *err);
 /** After crew_wait(), or to give up.  NULL is allowed. */
 void crew_free(struct crew *c);
 
-/* ---- sorter.c: lines sorted bytewise, in bounded memory ---- */
-
-/** Bytes of lines that are sorted at once. */
-#define SORTER_RUN_BYTES ((size_t)32 << 20)
-
-struct sorter;
-
-/** @param run_bytes  SORTER_RUN_BYTES, or less in tests */
-int sorter_new(struct sorter **out, size_t run_bytes, struct error *err);
-
-/** Add a line; it is copied. */
-int sorter_add(struct sorter *s, const char *line, size_t size,
-	       struct error *err);
-
-/** No more lines come: get ready for sorter_next(). */
-int sorter_finish(struct sorter *s, struct error *err);
-
-/** @return 1 with the next line, borrowed until the next call; 0 at the end;
- *  -1 */
-int sorter_next(struct sorter *s, const char **line, size_t *size,
-		struct error *err);
-void sorter_free(struct sorter *s);
-
 /* ---- branch/: files that lie in every snapshot, put in by CMake ---- */
 
 extern const unsigned char branch_readme[]; /* with @SOURCE@ in it */

@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/sorter.h"
 #include "database/database.h"
 #include "snapshot/catalog.h"
 #include "snapshot/document.h"

@@ -6,10 +6,13 @@
  * into one run never touches the disk.  In the file each line stands behind
  * its size, as a uint64_t of this machine: nobody else reads it.
  */
-#include "export/export_internal.h"
+#include "base/sorter.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buffer.h"

@@ -2,9 +2,19 @@
  * test_sorter.c - lines come out in byte order, whether they fitted into memory
  * or not
  */
-#include "tests/export/sample.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "export/export_internal.h"
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sorter.h"
 
 static struct sorter *new_sorter(size_t run_bytes)
 {

@@ -1,0 +1,32 @@
+/*
+ * sorter.h - lines sorted bytewise, in bounded memory
+ */
+#ifndef BASE_SORTER_H
+#define BASE_SORTER_H
+
+#include <stddef.h>
+
+struct error;
+
+/** Bytes of lines that are sorted at once. */
+#define SORTER_RUN_BYTES ((size_t)32 << 20)
+
+struct sorter;
+
+/** @param run_bytes  SORTER_RUN_BYTES, or less in tests */
+int sorter_new(struct sorter **out, size_t run_bytes, struct error *err);
+
+/** Add a line; it is copied. */
+int sorter_add(struct sorter *s, const char *line, size_t size,
+	       struct error *err);
+
+/** No more lines come: get ready for sorter_next(). */
+int sorter_finish(struct sorter *s, struct error *err);
+
+/** @return 1 with the next line, borrowed until the next call; 0 at the end;
+ *  -1 */
+int sorter_next(struct sorter *s, const char **line, size_t *size,
+		struct error *err);
+void sorter_free(struct sorter *s);
+
+#endif /* BASE_SORTER_H */
