@@ -24,6 +24,7 @@ enum error_code {
 			     missing, or a unique index is violated: a drill
 			     may go on with stand-ins */
 	ERROR_NOSPACE,    /* exit 1: a disk is full */
+	ERROR_NOBRANCH,   /* exit 1: the remote has no such branch (yet) */
 	ERROR_INTERRUPTED /* exit 130 */
 };
 

@@ -15,7 +15,8 @@
 
 struct status {
 	const struct cmd *cmd;
-	struct gitstore *store;
+	struct snapshot_choice branch; /* here, or there with --remote */
+	struct gitstore *store;        /* borrowed from it */
 	struct history *history;
 	int64_t now_s;
 	int64_t max_age_s; /* 0: any age will do */
@@ -104,8 +105,9 @@ static void judge(struct status *s)
 	char age[CLOCK_TEXT_SIZE], text[256];
 
 	if (!latest) {
-		attention(s, "there is no snapshot; make one with 'dbstow "
-			     "export DB'");
+		if (!json_array_size(s->attention))
+			attention(s, "there is no snapshot; make one with "
+				     "'dbstow export DB'");
 		return;
 	}
 	if (latest->absent) {
@@ -432,6 +434,34 @@ static void warn_all(const struct status *s)
 		cmd_warn("%s", json_string_value(text));
 }
 
+/* With --remote, what is there is all that is told: no branch is needed here,
+ * and none there is a finding like any other. */
+static int read_branch(struct status *s, int ask, struct error *err)
+{
+	struct error missing = ERROR_INIT;
+
+	if (ask && s->cmd->access.remote)
+		return error_set(err, ERROR_USAGE,
+				 "--remote and --ask exclude each other; "
+				 "--remote always asks");
+	if (snapshot_history(s->cmd, &s->branch, &missing) < 0) {
+		if (missing.code != ERROR_NOBRANCH)
+			return error_set(err, missing.code, "%s",
+					 missing.message);
+		attention(s, missing.message);
+		s->branch.history = calloc(1, sizeof(struct history));
+	}
+	s->store = s->branch.store;
+	s->history = s->branch.history;
+	if (!s->history)
+		return error_nomem(err);
+	if (s->cmd->access.remote)
+		return 0;
+	if (ask && ask_remotes(s, err) < 0)
+		return -1;
+	return sync_states_read(s->store, &s->remotes, err);
+}
+
 static int parse_age(struct status *s, const char *text, struct error *err)
 {
 	if (!text)
@@ -448,7 +478,6 @@ int cmd_status(struct cmd *c, int argc, char **argv, struct error *err)
 {
 	struct status s = { .cmd = c, .now_s = clock_now() };
 	const char *max_age = NULL;
-	char *note = NULL;
 	int prometheus = 0, ask = 0, rc;
 	const struct cmd_option options[] = {
 		{ .name = "max-age",
@@ -460,7 +489,7 @@ int cmd_status(struct cmd *c, int argc, char **argv, struct error *err)
 		  .flag = &ask,
 		  .help = "ask the remotes now, rather than tell what they had "
 			  "last" },
-		CMD_ACCESS_OPTIONS(c),
+		CMD_REMOTE_OPTIONS(c),
 		{ .name = "prometheus",
 		  .flag = &prometheus,
 		  .help = "print metrics in Prometheus' text format" },
@@ -475,14 +504,8 @@ int cmd_status(struct cmd *c, int argc, char **argv, struct error *err)
 		error_nomem(err);
 		goto done;
 	}
-	if (parse_age(&s, max_age, err) < 0 ||
-	    cmd_open_store(c, &s.store, err) < 0 ||
-	    gitstore_history(s.store, 1, &s.history, &note, err) < 0 ||
-	    (ask && ask_remotes(&s, err) < 0) ||
-	    sync_states_read(s.store, &s.remotes, err) < 0)
+	if (parse_age(&s, max_age, err) < 0 || read_branch(&s, ask, err) < 0)
 		goto done;
-	if (note)
-		cmd_note(c, "note: %s", note);
 	judge(&s);
 	if (prometheus)
 		print_prometheus(&s);
@@ -493,10 +516,8 @@ int cmd_status(struct cmd *c, int argc, char **argv, struct error *err)
 	warn_all(&s);
 	rc = json_array_size(s.attention) ? EXIT_ATTENTION : 0;
 done:
-	free(note);
 	json_decref(s.attention);
-	history_free(s.history);
 	sync_states_release(&s.remotes);
-	gitstore_free(s.store);
+	snapshot_choice_release(&s.branch);
 	return rc;
 }

@@ -17,6 +17,7 @@ static const struct {
 	{ ERROR_REFUSED, 6, "refused" },
 	{ ERROR_STANDIN, 1, "stand-in" },
 	{ ERROR_NOSPACE, 1, "no-space" },
+	{ ERROR_NOBRANCH, 1, "no-branch" },
 	{ ERROR_INTERRUPTED, 130, "interrupted" },
 };
 

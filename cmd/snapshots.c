@@ -63,7 +63,7 @@ static int history_there(const struct cmd *c, struct snapshot_choice *out,
 		return -1;
 	if (!out->ref.exists)
 		return error_set(
-			err, ERROR_FAILED, "the remote %s has no branch '%s'",
+			err, ERROR_NOBRANCH, "the remote %s has no branch '%s'",
 			remote_label(out->remote),
 			gitstore_ref(out->own) + strlen("refs/heads/"));
 	return sync_read(out->remote, out->own, &out->ref, &out->history, err);

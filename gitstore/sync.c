@@ -91,7 +91,7 @@ static int check_sides(struct sync *s, struct error *err)
 				 "the remote %s; 'dbstow export' makes one",
 				 s->g->branch, remote_label(s->r));
 	if (!s->ref.exists && s->o->direction == SYNC_PULL)
-		return error_set(err, ERROR_FAILED,
+		return error_set(err, ERROR_NOBRANCH,
 				 "the remote %s has no branch '%s'; 'dbstow "
 				 "sync --push' makes one",
 				 remote_label(s->r), s->g->branch);

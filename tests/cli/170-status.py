@@ -123,3 +123,28 @@ dbstow("status", "--ask", "--repo", "repo", status=2, env=at(6 * DAY), err="dbst
 for wrong in ("x", "", "0h", "5 h", "-1h", "101000000w"):
     dbstow("status", "--repo", "repo", "--max-age", wrong, status=2,
            err="dbstow: --max-age is '%s'; give a length of time like 26h, 8d or 90min" % wrong)
+
+# ---- from anywhere, with read access alone: what the branch there says ----
+new_repo("there.git", "--bare"), new_repo("elsewhere")
+there = os.path.abspath("there.git")
+
+
+def look(seconds, *options, expect=0, said=None):
+    r = dbstow("status", "--repo", "elsewhere", "--remote", there, *options, status=expect, env=at(seconds))
+    attention = [l for l in r.err.splitlines() if l.startswith("dbstow: attention: ")]
+    check(attention == ["dbstow: attention: " + s for s in said or []], "attention: %s" % r.err)
+    return r.out
+
+
+NONE = "the remote '%s' has no branch 'database-backups'" % there
+check(look(0, expect=7, said=[NONE]) == "", "nothing to tell")
+facts = json.loads(look(0, "--json", expect=7, said=[NONE]))
+check(facts["newest"] is None and facts["attention"] == [NONE] and facts["remotes"] == [], "none: %s" % facts)
+dbstow("sync", there, "--repo", "repo", env=at(6 * DAY))
+out = look(6 * DAY)
+check(out.startswith("branch    3 snapshots of app.db\nnewest    %s " % third[:8]) and "off-site" not in out, out)
+look(12 * DAY, "--max-age", "9d")
+look(12 * DAY, "--max-age", "8d", expect=7, said=[late % "9 days"])
+check(tip("elsewhere") is None, "status made a branch")
+dbstow("status", "--repo", "elsewhere", "--remote", there, "--ask", status=2,
+       err="dbstow: --remote and --ask exclude each other; --remote always asks")
