@@ -30,15 +30,17 @@ static void start_curl(void)
 
 /* ---- the handle ---- */
 
+const char *const https_proxy_names[HTTPS_PROXY_NAMES] = {
+	"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"
+};
+
 /* A password in a proxy's URL would stand in libcurl's messages. */
 static int hide_proxies(struct https *h, struct error *err)
 {
-	static const char *const names[] = { "https_proxy", "HTTPS_PROXY",
-					     "all_proxy", "ALL_PROXY" };
 	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !rc; i++) {
-		const char *value = getenv(names[i]);
+	for (size_t i = 0; i < HTTPS_PROXY_NAMES && !rc; i++) {
+		const char *value = getenv(https_proxy_names[i]);
 		char *password = NULL;
 		CURLU *u = curl_url();
 
@@ -47,8 +49,8 @@ static int hide_proxies(struct https *h, struct error *err)
 				  CURLU_GUESS_SCHEME) &&
 		    !curl_url_get(u, CURLUPART_PASSWORD, &password, 0) &&
 		    *password)
-			rc = secret_new(&h->proxies[i], names[i], password,
-					strlen(password), err);
+			rc = secret_new(&h->proxies[i], https_proxy_names[i],
+					password, strlen(password), err);
 		curl_free(password);
 		curl_url_cleanup(u);
 	}

@@ -69,13 +69,48 @@ static int no_handshake(struct exchange *x)
 			 "no secure connection to '%s': %s", x->host, text);
 }
 
+/* libcurl says only in its message which of both it could not reach.
+ * @return the variable that names the proxy, or NULL: it was the host */
+static const char *unreached_proxy(const struct exchange *x)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < HTTPS_PROXY_NAMES && !found; i++) {
+		const char *value = getenv(https_proxy_names[i]);
+		char *host = NULL, *port = NULL, needle[300];
+		CURLU *u = curl_url();
+
+		if (value && u &&
+		    !curl_url_set(u, CURLUPART_URL, value,
+				  CURLU_GUESS_SCHEME) &&
+		    !curl_url_get(u, CURLUPART_HOST, &host, 0) &&
+		    !curl_url_get(u, CURLUPART_PORT, &port, 0)) {
+			snprintf(needle, sizeof(needle), " %s port %s ", host,
+				 port);
+			if (strstr(x->h->text, needle))
+				found = https_proxy_names[i];
+		}
+		curl_free(host);
+		curl_free(port);
+		curl_url_cleanup(u);
+	}
+	return found;
+}
+
 static int not_connected(struct exchange *x)
 {
+	const char *proxy = unreached_proxy(x);
 	long number = 0;
 	char why[128];
 
 	x->reply->transient = 1;
 	curl_easy_getinfo(x->h->curl, CURLINFO_OS_ERRNO, &number);
+	if (proxy)
+		return error_set(
+			x->err, ERROR_NETWORK,
+			"cannot connect to the proxy that %s names: %s", proxy,
+			number ? strerror_r((int)number, why, sizeof(why))
+			       : "no connection");
 	if (number)
 		return error_set(x->err, ERROR_NETWORK,
 				 "cannot connect to '%s': %s", x->host,

@@ -10,13 +10,17 @@
 #include "base/error.h"
 #include "base/https.h"
 
+/** Variables that name a proxy for https, the first that is set counts. */
+#define HTTPS_PROXY_NAMES 4
+extern const char *const https_proxy_names[HTTPS_PROXY_NAMES];
+
 struct https {
 	CURL *curl;
 	struct https_options o; /* its texts are not ours: NULL here */
 	char *cacert, *agent;
 	char *authorities; /* PEM, the system's and the user's; or NULL */
 	size_t authorities_size;
-	struct secret *proxies[4]; /* passwords in proxy URLs */
+	struct secret *proxies[HTTPS_PROXY_NAMES]; /* passwords in their URLs */
 	char text[CURL_ERROR_SIZE];
 };
 
