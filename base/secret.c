@@ -221,30 +221,40 @@ static int check_private(int fd, const char *path, struct error *err)
 	return 0;
 }
 
-int secret_from_file(struct secret **out, const char *path, struct error *err)
+int secret_file_read(const char *path, void *out, size_t room, size_t *used,
+		     struct error *err)
 {
-	char value[SECRET_BYTES + 3]; /* one more, and CR LF */
-	size_t used = 0;
 	ssize_t n = 0;
 	int fd, rc = -1;
 
-	*out = NULL;
+	*used = 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return error_errno(err, ERROR_FAILED, "cannot read '%s'", path);
 	if (check_private(fd, path, err) < 0)
 		goto done;
-	while (used < sizeof(value) &&
-	       (n = read(fd, value + used, sizeof(value) - used)) > 0)
-		used += (size_t)n;
-	if (n < 0) {
-		error_errno(err, ERROR_FAILED, "cannot read '%s'", path);
-		goto done;
-	}
-	rc = secret_new(out, path, value, used, err);
+	while (*used < room &&
+	       (n = read(fd, (char *)out + *used, room - *used)) > 0)
+		*used += (size_t)n;
+	rc = 0;
+	if (n < 0)
+		rc = error_errno(err, ERROR_FAILED, "cannot read '%s'", path);
 done:
-	explicit_bzero(value, sizeof(value));
 	close(fd);
+	return rc;
+}
+
+int secret_from_file(struct secret **out, const char *path, struct error *err)
+{
+	char value[SECRET_BYTES + 3]; /* one more, and CR LF */
+	size_t used;
+	int rc;
+
+	*out = NULL;
+	rc = secret_file_read(path, value, sizeof(value), &used, err);
+	if (rc == 0)
+		rc = secret_new(out, path, value, used, err);
+	explicit_bzero(value, sizeof(value));
 	return rc;
 }
 

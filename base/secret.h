@@ -47,6 +47,16 @@ int secret_from_environment(struct secret **out, const char *name,
  */
 int secret_from_file(struct secret **out, const char *path, struct error *err);
 
+/**
+ * The bytes of such a file, where it holds more than one secret.
+ *
+ * @param out   receives up to `room` bytes; the caller wipes them
+ * @param used  receives how many; `room`: there may be more
+ * @return 0, or -1 with ERROR_REFUSED or ERROR_FAILED as secret_from_file()
+ */
+int secret_file_read(const char *path, void *out, size_t room, size_t *used,
+		     struct error *err);
+
 /** "PREFIX" and base64("USER:value"): a header's value that is a secret, too.
  *  Keep `s` while the header is in use: a server may echo either.
  *  @param user  NULL: the value itself, as it is (for "Bearer ") */

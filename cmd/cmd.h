@@ -49,6 +49,7 @@ int cmd_import(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_list(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_pin(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err);
+int cmd_serve(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_sync(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_show(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_status(struct cmd *c, int argc, char **argv, struct error *err);

@@ -27,6 +27,8 @@ static const struct command {
 	{ "restore", cmd_restore,
 	  "[SNAP | --at TIME | --from PATH] --to DB [options]",
 	  "bring a snapshot back as a database" },
+	{ "serve", cmd_serve, "DB [options]",
+	  "the endpoint that fetch asks, for applications without one" },
 	{ "status", cmd_status, "[options]",
 	  "is there a fresh, proven snapshot?" },
 	{ "sync", cmd_sync, "[REMOTE]... [options]",

@@ -45,6 +45,11 @@ struct database_options {
 int database_open(struct database **out, const char *target,
 		  const struct database_options *options, struct error *err);
 
+/** A short look: would database_open() do?  Nothing is copied.
+ *  @return 0, or -1 as database_open() */
+int database_probe(const char *target, const struct database_options *options,
+		   struct error *err);
+
 /** Begin the one read transaction; fails when the database stays locked. */
 int database_begin(struct database *db, struct error *err);
 

@@ -485,25 +485,35 @@ static int refuse_empty(struct database *db, struct error *err)
 			 db->name);
 }
 
-int database_open(struct database **out, const char *target,
-		  const struct database_options *options, struct error *err)
+static struct database *new_for(const char *target,
+				const struct database_options *options)
 {
 	struct database *db;
-	char *real = NULL;
-	int rc = -1;
 
-	*out = NULL;
 	if (!strncmp(target, "sqlite:", 7))
 		target += 7;
 	db = database_new(target);
 	if (!db)
-		return error_nomem(err);
+		return NULL;
 	db->stand_ins = 1;
 	db->busy_timeout_ms = options && options->busy_timeout_ms > 0
 				      ? options->busy_timeout_ms
 				      : BUSY_TIMEOUT_MS;
 	db->allow_empty = options && options->allow_empty;
-	if (locate(target, &real, err) < 0)
+	return db;
+}
+
+int database_open(struct database **out, const char *target,
+		  const struct database_options *options, struct error *err)
+{
+	struct database *db = new_for(target, options);
+	char *real = NULL;
+	int rc = -1;
+
+	*out = NULL;
+	if (!db)
+		return error_nomem(err);
+	if (locate(db->name, &real, err) < 0)
 		goto done;
 	rc = try_open(db, real, err);
 	if (rc > 0)
@@ -517,6 +527,24 @@ done:
 	else
 		*out = db;
 	return rc;
+}
+
+int database_probe(const char *target, const struct database_options *options,
+		   struct error *err)
+{
+	struct database *db = new_for(target, options);
+	char *real = NULL;
+	int rc = -1;
+
+	if (!db)
+		return error_nomem(err);
+	if (locate(db->name, &real, err) == 0)
+		rc = try_open(db, real, err);
+	if (rc == 0)
+		rc = refuse_empty(db, err);
+	free(real);
+	database_close(db);
+	return rc < 0 ? -1 : 0;
 }
 
 /* In WAL mode the file may be behind its header for a while, unless there is

@@ -158,10 +158,10 @@ class GitServer:
     def forget_requests(self):
         os.truncate(self.path("access.log"), 0)
 
-    def configuration(self):
+    def head(self):
+        """What stands in front of the servers of nginx.conf."""
         temporary = "\n".join("%s_temp_path %s;" % (n, self.path("tmp-" + n)) for n in
                               ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        realm = "off" if self.token is None else "$realm"
         return """%(user)s
 daemon off;
 master_process off;
@@ -173,6 +173,11 @@ http {
     %(temporary)s
     log_format test '$status\t$request_method $request_uri\t$http_authorization\t$content_length';
     access_log %(folder)s/access.log test;
+""" % {"user": "user root;" if os.getuid() == 0 else "", "folder": self.folder, "temporary": temporary}
+
+    def configuration(self):
+        realm = "off" if self.token is None else "$realm"
+        return self.head() + """
     client_max_body_size 0;
     map "$uri?$arg_service" $realm {
         default %(read)s;
@@ -204,8 +209,7 @@ http {
         }
     }
 }
-""" % {"user": "user root;" if os.getuid() == 0 else "", "folder": self.folder,
-            "temporary": temporary, "read": "off" if self.public else "git",
+""" % {"folder": self.folder, "read": "off" if self.public else "git",
             "port": self.port, "pem": self.certificate[0], "key": self.certificate[1],
             "protocols": self.protocols, "realm": realm, "more": self.more,
             "backend": program("git-http-backend")}
@@ -242,6 +246,36 @@ http {
         end(self.nginx)
         end(self.fcgi)
         return False
+
+
+class Proxy(GitServer):
+    """nginx with TLS in front of an HTTP server: `upstream` is "127.0.0.1:8790"
+    or "unix:/path"."""
+
+    def __init__(self, folder, authority, upstream):
+        super().__init__(folder, authority)
+        self.upstream = upstream
+
+    def configuration(self):
+        return self.head() + """
+    server {
+        listen 127.0.0.1:%d ssl;
+        ssl_certificate %s;
+        ssl_certificate_key %s;
+        location / {
+            proxy_pass http://%s;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_buffering off;
+        }
+    }
+}
+""" % (self.port, *self.certificate, self.upstream)
+
+    def __enter__(self):
+        os.makedirs(self.folder, exist_ok=True)
+        self.start_nginx(program("nginx"))
+        return self
 
 
 class Sshd:
