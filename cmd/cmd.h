@@ -43,6 +43,7 @@ struct cmd {
 };
 
 int cmd_delete(struct cmd *c, int argc, char **argv, struct error *err);
+int cmd_diff(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_export(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_fetch(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_import(struct cmd *c, int argc, char **argv, struct error *err);

@@ -22,6 +22,8 @@ static const struct command {
 	  "put the snapshot that a document holds on the branch" },
 	{ "list", cmd_list, "[options]", "the snapshots on the branch" },
 	{ "show", cmd_show, "[SNAP] [options]", "one snapshot and its tables" },
+	{ "diff", cmd_diff, "[A [B]] [options]",
+	  "what changed between two snapshots" },
 	{ "verify", cmd_verify, "[SNAP | --all | --from PATH] [options]",
 	  "read a snapshot back and check every hash" },
 	{ "restore", cmd_restore,

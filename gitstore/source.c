@@ -338,9 +338,15 @@ static int git_source_list(struct source *source, const char *path,
 	size_t i;
 	int rc = go_to(s, path, err);
 
-	for (i = 0; !rc && i < s->folder.count; i++)
-		rc = source_names_add(out, s->folder.entries[i].name,
-				      s->folder.entries[i].folder, err);
+	for (i = 0; !rc && i < s->folder.count; i++) {
+		const struct entry *e = &s->folder.entries[i];
+
+		rc = source_names_add(out, e->name, e->folder, err);
+		if (!rc) {
+			out->names[out->count - 1].id = e->id;
+			out->names[out->count - 1].known = 1;
+		}
+	}
 	if (rc)
 		return rc;
 	source_names_sort(out);

@@ -277,10 +277,13 @@ int source_names_add(struct source_names *n, const char *name, int folder,
 		n->names = names;
 		n->capacity = capacity;
 	}
-	n->names[n->count].name = strdup(name);
-	if (!n->names[n->count].name)
+	names = &n->names[n->count];
+	memset(names, 0, sizeof(*names));
+	names->name = strdup(name);
+	if (!names->name)
 		return error_nomem(err);
-	n->names[n->count++].folder = folder;
+	names->folder = folder;
+	n->count++;
 	return 0;
 }
 

@@ -93,7 +93,9 @@ void tree_release(struct tree *t);
 /** Names in a folder, sorted bytewise. */
 struct source_name {
 	char *name;
-	int folder; /* 1: a folder; 0: a regular file */
+	int folder;          /* 1: a folder; 0: a regular file */
+	int known;           /* its id is: */
+	struct object_id id; /* which a source may tell that has it at hand */
 };
 
 struct source_names {

@@ -80,6 +80,26 @@ int row_decode(struct row_shape *s, const char *line, size_t size,
 	       int64_t *rowid, struct value *values, struct row_files *files,
 	       struct error *err);
 
+/** The text of a value in a line; NULL where it is left out, or null. */
+struct row_span {
+	const char *data;
+	size_t size;
+};
+
+/**
+ * Find the values of a line that row_encode() wrote without reading them: each
+ * is checked to be sound JSON, no more.
+ *
+ * @param line    without its newline
+ * @param rowid   receives the rowid's text (also where a column is it), else
+ *                NULL
+ * @param values  receives row_shape_values() texts; all borrowed from the line
+ * @return 0, or -1 with ERROR_DAMAGE as row_decode()
+ */
+int row_split(struct row_shape *s, const char *line, size_t size,
+	      struct row_span *rowid, struct row_span *values,
+	      struct error *err);
+
 /**
  * The bytes that stand for the row's key where it is no integer: for ORDER_KEY
  * the JSON of the primary key's values in key order as an array, else the line

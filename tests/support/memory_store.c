@@ -243,6 +243,8 @@ static int list_folder(struct source *base, const char *path,
 	while (next_entry(o, &at, &name, &folder, &id)) {
 		if (source_names_add(out, name, folder, err) < 0)
 			return -1;
+		out->names[out->count - 1].id = id;
+		out->names[out->count - 1].known = 1;
 	}
 	source_names_sort(out);
 	return 0;
