@@ -17,12 +17,12 @@
 #include "base/secret.h"
 #include "cmd/cmd.h"
 #include "cmd/importing.h"
+#include "cmd/incoming.h"
 #include "cmd/output.h"
 #include "cmd/snapshots.h"
 #include "cmd/storing.h"
 #include "export/fetch.h"
 #include "snapshot/catalog.h"
-#include "snapshot/document.h"
 
 #define KEY_VARIABLE "DBSTOW_FETCH_KEY"
 #define MAX_BYTES    UINT64_C(10000000000)
@@ -199,7 +199,8 @@ static void remember(struct fetch_command *f, struct storing *s,
 		f->seen_path = find_seen(s->store);
 	if (!f->seen_path)
 		return;
-	if (!etag || holds_secret(etag))
+	/* of a partial one the models are asked for again */
+	if (!etag || s->partial || holds_secret(etag))
 		unlink(f->seen_path);
 	else if (seen_head(f, &s->content, &seen) == 0) {
 		buffer_printf(&seen, "%s\n", etag);
@@ -283,6 +284,8 @@ struct saving {
 		     struct error *err);
 	void *payload;
 	uint64_t rows, tables;
+	int partial; /* --allow-partial */
+	size_t left_out;
 };
 
 static ssize_t read_and_write(struct byte_input *input, void *data, size_t size,
@@ -306,7 +309,7 @@ static int save(struct output *o,
 {
 	struct saving *v = (struct saving *)o;
 	struct snapshot_info totals = { 0 };
-	struct document *d = NULL;
+	struct incoming in = { 0 };
 	struct object_id content;
 	struct sink *hash = NULL;
 	int rc = -1;
@@ -314,14 +317,15 @@ static int save(struct output *o,
 	v->write = write;
 	v->payload = payload;
 	if (hash_sink_new(&hash, err) == 0 &&
-	    document_open(&d, &v->input, fetch_label(v->from), err) == 0)
-		rc = export_import(d, hash, NULL, &content, err);
+	    incoming_open(&in, &v->input, fetch_label(v->from), err) == 0)
+		rc = incoming_put(&in, v->partial, hash, NULL, &content, err);
 	if (rc == 0) {
-		storing_count(&totals, document_catalog(d), &content);
+		storing_count(&totals, incoming_catalog(&in), &content);
+		v->left_out = incoming_catalog(&in)->left_out_count;
 		v->tables = totals.tables;
 		v->rows = totals.rows;
 	}
-	document_free(d);
+	incoming_release(&in);
 	hash_sink_free(hash);
 	return rc;
 }
@@ -344,7 +348,8 @@ static void tell_saved(const struct fetch_command *f, const struct saving *v)
 static int to_file(struct fetch_command *f, struct error *err)
 {
 	struct saving v = { .output = { .make = save },
-			    .input = { read_and_write } };
+			    .input = { read_and_write },
+			    .partial = f->storing.allow_partial };
 	int rc = -1;
 
 	if (output_check(f->output, NULL, err) < 0)
@@ -354,6 +359,10 @@ static int to_file(struct fetch_command *f, struct error *err)
 	if (rc == 0)
 		tell_saved(f, &v);
 	fetch_free(v.from);
+	if (rc == 0 && v.left_out) {
+		cmd_warn("saved, but partial: the application left models out");
+		rc = EXIT_ATTENTION;
+	}
 	return rc;
 }
 
@@ -389,13 +398,9 @@ int cmd_fetch(struct cmd *c, int argc, char **argv, struct error *err)
 		{ .name = "kind",
 		  .text = &f.storing.kind,
 		  .arg = "KIND",
-		  .help = "fetched (default), or a word of yours" },
-		{ .name = "source",
-		  .text = &f.storing.source,
-		  .arg = "NAME",
-		  .env = "DBSTOW_SOURCE",
-		  .help = "what the database is called (default: as the "
-			  "document says)" },
+		  .help = "fetched (default; records for records), or a "
+			  "word of yours" },
+		CMD_INCOMING_OPTIONS(&f.storing),
 		{ .name = "output",
 		  .letter = 'o',
 		  .text = &f.output,

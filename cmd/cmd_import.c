@@ -29,13 +29,9 @@ int cmd_import(struct cmd *c, int argc, char **argv, struct error *err)
 		{ .name = "kind",
 		  .text = &o.kind,
 		  .arg = "KIND",
-		  .help = "imported (default), or a word of yours" },
-		{ .name = "source",
-		  .text = &o.source,
-		  .arg = "NAME",
-		  .env = "DBSTOW_SOURCE",
-		  .help = "what the database is called (default: as the "
-			  "document says)" },
+		  .help = "imported (default; records for records), or a "
+			  "word of yours" },
+		CMD_INCOMING_OPTIONS(&o),
 		{ .name = NULL },
 	};
 	int rc;

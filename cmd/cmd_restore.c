@@ -18,6 +18,7 @@
 #include "gitstore/gitstore.h"
 #include "restore/restore.h"
 #include "snapshot/catalog.h"
+#include "snapshot/records.h"
 
 struct restore_options {
 	const char *snapshot, *at, *from, *to, *scratch, *before, *after;
@@ -495,11 +496,30 @@ static int check_target(struct run *r, struct error *err)
 	return 0;
 }
 
+/** Records go into tables that the application made. */
+static int check_schema(const struct run *r, struct error *err)
+{
+	if (!records_are(r->catalog))
+		return 0;
+	if (!r->o->into)
+		return error_set(err, ERROR_USAGE,
+				 "%s holds records, which have no schema; let "
+				 "the application make the database's tables "
+				 "(migrate), then add --into",
+				 r->label);
+	return error_set(err, ERROR_FAILED,
+			 "%s holds records, which this dbstow cannot put into "
+			 "a database; its restore.py makes a file for Django's "
+			 "loaddata of them",
+			 r->label);
+}
+
 static int restore(struct run *r, struct error *err)
 {
 	int status;
 
-	if (check_target(r, err) < 0 || open_source(r, err) < 0)
+	if (check_target(r, err) < 0 || open_source(r, err) < 0 ||
+	    check_schema(r, err) < 0)
 		return -1;
 	note_state(r);
 	note_revisions(r);

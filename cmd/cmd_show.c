@@ -9,6 +9,7 @@
 #include "cmd/snapshots.h"
 #include "gitstore/gitstore.h"
 #include "snapshot/catalog.h"
+#include "snapshot/records.h"
 #include "snapshot/text.h"
 
 static const char *const kinds[] = {
@@ -41,6 +42,17 @@ static void print_table(const struct table *t)
 	buffer_release(&name);
 }
 
+static void print_left_out(const struct left_out *l)
+{
+	struct buffer text = BUFFER_INIT;
+
+	text_display(&text, l->name, strlen(l->name), 200);
+	buffer_str(&text, ": ");
+	text_display(&text, l->why, strlen(l->why), 500);
+	printf("%14s  %s\n", "left out", text.size ? buffer_cstr(&text) : "");
+	buffer_release(&text);
+}
+
 static void print_text(const struct snapshot *s, const struct catalog *c)
 {
 	char id[OBJECT_HEX_SIZE], content[OBJECT_HEX_SIZE];
@@ -60,25 +72,40 @@ static void print_text(const struct snapshot *s, const struct catalog *c)
 	print_fact("schema", s->schema_revision);
 	print_fact("size", cmd_bytes(size, s->bytes));
 	print_fact("pinned", s->pinned ? "yes" : NULL);
-	printf("\n%14s  %s\n", "ROWS", "TABLE (in dependency order)");
+	print_fact("partial", s->partial);
+	printf("\n%14s  %s\n", "ROWS",
+	       records_are(c) ? "MODEL" : "TABLE (in dependency order)");
 	for (size_t i = 0; i < c->table_count; i++)
 		print_table(&c->tables[i]);
+	for (size_t i = 0; i < c->left_out_count; i++)
+		print_left_out(&c->left_out[i]);
 }
 
 static void print_json(const struct snapshot *s, const struct catalog *c)
 {
 	json_t *o = snapshot_json(s), *tables = json_array();
+	json_t *left_out = json_array();
+
+	for (size_t i = 0; i < c->left_out_count; i++)
+		json_array_append_new(left_out,
+				      json_pack("{s:o, s:o}", "name",
+						json_text(c->left_out[i].name),
+						"why",
+						json_text(c->left_out[i].why)));
 
 	for (size_t i = 0; i < c->table_count; i++) {
 		const struct table *t = &c->tables[i];
 
 		json_array_append_new(
-			tables, json_pack("{s:o, s:s, s:s, s:I}", "name",
-					  json_text(t->name), "kind",
-					  kinds[t->kind], "folder", t->folder,
-					  "rows", (json_int_t)t->rows));
+			tables,
+			json_pack("{s:o, s:s, s:s, s:I}", "name",
+				  json_text(t->name), "kind",
+				  records_are(c) ? "model" : kinds[t->kind],
+				  "folder", t->folder, "rows",
+				  (json_int_t)t->rows));
 	}
 	json_object_set_new(o, "table_list", tables);
+	json_object_set_new(o, "left_out", left_out);
 	json_print(o);
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cmd/cmd.h"
 #include "cmd/snapshots.h"
+#include "cmd/storing.h"
 #include "cmd/sync.h"
 #include "gitstore/gitstore.h"
 #include "gitstore/sync.h"
@@ -123,7 +124,12 @@ static void judge(struct status *s)
 			 age);
 		attention(s, text);
 	}
-	if (!is_proven(latest))
+	if (latest->partial)
+		attention(s, "the newest snapshot is partial: the application "
+			     "left models out (see 'dbstow show')");
+	/* where there is no schema, reading back is all that can be done */
+	if (!is_proven(latest) &&
+	    !(latest->drill && !strcmp(latest->drill, STORING_NO_SCHEMA)))
 		attention(s, "the newest snapshot was never restored; export "
 			     "without --no-drill to prove it");
 	judge_remotes(s);

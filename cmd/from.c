@@ -18,11 +18,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cmd/cmd.h"
+#include "cmd/incoming.h"
 #include "cmd/storing.h"
 #include "export/export.h"
 #include "gitstore/gitstore.h"
 #include "snapshot/catalog.h"
-#include "snapshot/document.h"
 #include "snapshot/manifest.h"
 
 #define SCRATCH_PREFIX "dbstow-from"
@@ -102,11 +102,11 @@ static int tick(struct export_progress *p, const char *table, uint64_t rows)
 	return cmd_progress_tick(&((struct tick *)p)->shown, table, rows);
 }
 
-static int put_document(struct from *f, const struct cmd *c, struct document *d,
-			struct error *err)
+static int put_document(struct from *f, const struct cmd *c,
+			struct incoming *in, struct error *err)
 {
 	struct tick t = { .base = { .tick = tick, .jobs = c->jobs } };
-	struct snapshot_info info = *document_info(d); /* strings borrowed */
+	struct snapshot_info info;
 	struct object_id root, content;
 	struct sink *sink = gitstore_undo_sink(f->store, err);
 	int rc;
@@ -114,12 +114,13 @@ static int put_document(struct from *f, const struct cmd *c, struct document *d,
 	if (!sink)
 		return -1;
 	cmd_progress_begin(&t.shown, c, "read", 0);
-	rc = export_import(d, sink, &t.base, &content, err);
+	rc = incoming_put(in, 0, sink, &t.base, &content, err);
 	cmd_progress_end(&t.shown);
 	if (rc < 0)
 		return -1;
-	storing_count(&info, document_catalog(d), &content);
-	if (export_root(&info, document_catalog(d), &content, sink, &root,
+	incoming_info(in, &info);
+	storing_count(&info, incoming_catalog(in), &content);
+	if (export_root(&info, incoming_catalog(in), &content, sink, &root,
 			err) < 0 ||
 	    gitstore_publish(f->store, err) < 0)
 		return -1;
@@ -130,15 +131,15 @@ static int open_document(struct from *f, const struct cmd *c, const char *path,
 			 const char *scratch, struct error *err)
 {
 	struct document_file in = { 0 };
-	struct document *d = NULL;
+	struct incoming d = { 0 };
 	int rc = -1;
 
 	if (document_file_open(&in, path, err) == 0 &&
-	    document_open(&d, &in.input, in.label, err) == 0 &&
+	    incoming_open(&d, &in.input, in.label, err) == 0 &&
 	    make_store(f, scratch, err) == 0)
-		rc = put_document(f, c, d, err);
+		rc = put_document(f, c, &d, err);
 	memcpy(f->label, in.label, sizeof(f->label));
-	document_free(d);
+	incoming_release(&d);
 	document_file_close(&in);
 	return rc;
 }

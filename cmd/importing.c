@@ -9,11 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "cmd/incoming.h"
 #include "cmd/storing.h"
 #include "snapshot/catalog.h"
-#include "snapshot/document.h"
+#include "snapshot/records.h"
+
+/* Names of models that a line for people tells. */
+#define NAMES_MAX 10
 
 static int copy(char **out, const char *text, struct error *err)
 {
@@ -21,11 +26,17 @@ static int copy(char **out, const char *text, struct error *err)
 	return text && !*out ? error_nomem(err) : 0;
 }
 
-static int find_source(const struct storing *s, const struct document *d,
+/* Records of others don't tell it: then they are what the branch holds. */
+static int find_source(struct storing *s, const struct snapshot_info *from,
 		       const char *label, const char **source,
 		       struct error *err)
 {
-	*source = s->o->source ? s->o->source : document_info(d)->source;
+	*source = s->o->source ? s->o->source : from->source;
+	if (!*source && !s->o->adopt) {
+		if (storing_history(s, err) < 0)
+			return -1;
+		*source = s->history->source;
+	}
 	if (!*source || !**source || !storing_printable(*source))
 		return error_set(err, ERROR_USAGE,
 				 "%s does not tell what the database is "
@@ -35,15 +46,15 @@ static int find_source(const struct storing *s, const struct document *d,
 }
 
 /* What the document says of the run that made it, and what we add. */
-static int fill_info(struct storing *s, const struct document *d,
+static int fill_info(struct storing *s, const struct snapshot_info *from,
 		     const char *source, const char *kind, struct error *err)
 {
-	const struct snapshot_info *from = document_info(d);
 	const struct storing_options *o = s->o;
 	struct snapshot_info *i = &s->info;
 	int64_t now = clock_now();
 
-	snapshot_info_release(i);
+	if (from->engine)
+		kind = "records";
 	/* a clock that is ahead would make it the newest for long */
 	i->created_at_s = from->created_at_s < now ? from->created_at_s : now;
 	i->page_size = from->page_size;
@@ -55,43 +66,73 @@ static int fill_info(struct storing *s, const struct document *d,
 	    copy(&i->description, o->description, err) < 0 ||
 	    copy(&i->kind, o->kind ? o->kind : kind, err) < 0 ||
 	    copy(&i->app_commit, from->app_commit, err) < 0 ||
+	    copy(&i->engine, from->engine, err) < 0 ||
 	    copy(&i->schema_revision, from->schema_revision, err) < 0)
 		return -1;
 	return 0;
 }
 
-static int put_rows(struct storing *s, struct document *d, const char *what,
-		    struct error *err)
+/* "app.Model, app.Other and 3 more" */
+static int name_left_out(struct storing *s, struct error *err)
 {
-	struct storing_tick t = { 0 };
-	struct sink *sink = gitstore_sink(s->store, err);
-	int rc;
+	const struct catalog *c = s->catalog;
+	struct buffer names = BUFFER_INIT;
 
-	if (!sink)
-		return -1;
-	s->catalog = document_catalog(d);
-	storing_begin(s, &t, what);
-	rc = export_import(d, sink, &t.base, &s->content, err);
-	storing_rows(s, &t, rc);
-	if (rc < 0)
-		return -1;
-	storing_count(&s->info, s->catalog, &s->content);
-	return storing_put(s, sink, err);
+	for (size_t i = 0; i < c->left_out_count && i < NAMES_MAX; i++)
+		buffer_printf(&names, "%s%s", i ? ", " : "",
+			      c->left_out[i].name);
+	if (c->left_out_count > NAMES_MAX)
+		buffer_printf(&names, " and %zu more",
+			      c->left_out_count - NAMES_MAX);
+	if (!c->left_out_count)
+		return 0;
+	s->partial = buffer_detach(&names);
+	return s->partial ? 0 : error_nomem(err);
 }
 
-int importing_put(struct storing *s, struct byte_input *in, const char *label,
+static int put_rows(struct storing *s, struct incoming *in, const char *what,
+		    struct sink *sink, struct error *err)
+{
+	struct storing_tick t = { 0 };
+	int rc;
+
+	s->catalog = incoming_catalog(in);
+	storing_begin(s, &t, what);
+	rc = incoming_put(in, s->o->allow_partial, sink, &t.base, &s->content,
+			  err);
+	s->catalog = incoming_catalog(in);
+	storing_rows(s, &t, rc);
+	return rc < 0 ? -1 : name_left_out(s, err);
+}
+
+int importing_put(struct storing *s, struct byte_input *from, const char *label,
 		  const char *what, const char *kind, struct error *err)
 {
-	struct document *d = NULL;
-	const char *source;
+	struct incoming in = { 0 };
+	struct snapshot_info told;
+	struct sink *sink;
+	char *source = NULL;
+	const char *name;
 	int rc = -1;
 
-	if (document_open(&d, in, label, err) == 0 &&
-	    find_source(s, d, label, &source, err) == 0 &&
-	    storing_allowed(s, source, err) == 0 &&
-	    fill_info(s, d, source, kind, err) == 0)
-		rc = put_rows(s, d, what, err);
+	if (incoming_open(&in, from, label, err) < 0)
+		goto done;
+	incoming_info(&in, &told);
+	if (find_source(s, &told, label, &name, err) < 0 ||
+	    copy(&source, name, err) < 0 || /* the history's may go */
+	    storing_allowed(s, source, err) < 0 ||
+	    !(sink = gitstore_sink(s->store, err)) ||
+	    put_rows(s, &in, what, sink, err) < 0)
+		goto done;
+	incoming_info(&in, &told);
+	snapshot_info_release(&s->info);
+	if (fill_info(s, &told, source, kind, err) < 0)
+		goto done;
+	storing_count(&s->info, s->catalog, &s->content);
+	rc = storing_put(s, sink, err);
+done:
 	storing_forget(s); /* the catalog is the document's */
-	document_free(d);
+	incoming_release(&in);
+	free(source);
 	return rc;
 }

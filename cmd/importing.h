@@ -11,7 +11,8 @@ struct storing;
 /**
  * Read a document to its end and bring it onto the branch.
  *
- * The time of the snapshot is the document's own: when its data were.
+ * The time of the snapshot is the document's own: when its data were.  Records
+ * of others may not tell it; their snapshot's kind is "records".
  *
  * @param s      after storing_open(); its options may lack source and kind
  * @param in     the document's bytes

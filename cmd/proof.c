@@ -15,6 +15,7 @@
 #include "snapshot/catalog.h"
 #include "snapshot/chunks.h"
 #include "snapshot/manifest.h"
+#include "snapshot/records.h"
 #include "snapshot/row.h"
 #include "snapshot/text.h"
 
@@ -286,11 +287,15 @@ int proof_build(const struct cmd *cmd, struct source *s,
 		const char *path, const struct proof_options *o,
 		struct proof *out, struct error *err)
 {
-	const char **bare = calloc(c->table_count + 1, sizeof(*bare));
-	struct restore_build how = { .stand_ins = o->stand_ins, .bare = bare };
+	const char **bare;
+	struct restore_build how = { .stand_ins = o->stand_ins };
 	struct catalog *again = NULL;
 	int built = o->built, rc = -1;
 
+	if (records_are(c))
+		return error_set(err, ERROR_STANDIN,
+				 "records have no schema to restore into");
+	how.bare = bare = calloc(c->table_count + 1, sizeof(*bare));
 	if (!bare)
 		return error_nomem(err);
 	/*
@@ -355,10 +360,19 @@ int proof_open(struct source *s, struct catalog **c, struct object_id *content,
 		*c = NULL;
 		return -1;
 	}
-	snapshot_info_apply(&info, *c);
-	*content = info.content;
+	if (records_are(*c) != (info.engine != NULL)) {
+		error_set(err, ERROR_DAMAGE,
+			  "%s: snapshot.json is another engine's than "
+			  "data/manifest.json",
+			  s->label);
+		catalog_free(*c);
+		*c = NULL;
+	} else {
+		snapshot_info_apply(&info, *c);
+		*content = info.content;
+	}
 	snapshot_info_release(&info);
-	return 0;
+	return *c ? 0 : -1;
 }
 
 int proof_read(struct source *s, const struct catalog *c, struct error *err)

@@ -155,6 +155,8 @@ static void print_row(const struct snapshot *s, int64_t now, FILE *out)
 	}
 	if (s->pinned)
 		buffer_str(&text, "(pinned) ");
+	if (s->partial)
+		buffer_str(&text, "(partial) ");
 	if (s->description)
 		text_display(&text, s->description, strlen(s->description), 60);
 	while (text.size && text.data[text.size - 1] == ' ')
@@ -223,15 +225,16 @@ json_t *snapshot_json(const struct snapshot *s)
 	object_hex(content, &s->content);
 	clock_iso(when, s->created_at_s);
 	return json_pack(
-		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, "
+		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, "
 		"s:I, s:I, s:b, s:b}",
 		"id", id, "content", content, "created_at", when, "source",
 		json_text(s->source), "name", json_text(s->name), "kind",
 		json_text(s->kind), "description", json_text(s->description),
 		"drill", json_text(s->drill), "schema_revision",
-		json_text(s->schema_revision), "tables", (json_int_t)s->tables,
-		"rows", (json_int_t)s->rows, "bytes", (json_int_t)s->bytes,
-		"pinned", s->pinned, "absent", 0);
+		json_text(s->schema_revision), "partial", json_text(s->partial),
+		"tables", (json_int_t)s->tables, "rows", (json_int_t)s->rows,
+		"bytes", (json_int_t)s->bytes, "pinned", s->pinned, "absent",
+		0);
 }
 
 void json_print(json_t *o)

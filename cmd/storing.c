@@ -16,6 +16,7 @@
 #include "export/export.h"
 #include "snapshot/catalog.h"
 #include "snapshot/manifest.h"
+#include "snapshot/records.h"
 
 #define KEEP_MAX 1000000
 
@@ -115,7 +116,7 @@ void storing_begin(struct storing *s, struct storing_tick *t, const char *what)
 	t->base.tick = tick;
 	t->base.stored = stored;
 	t->base.jobs = s->cmd->jobs;
-	if (!s->o->no_drill && s->cmd->jobs != 1)
+	if (!s->o->no_drill && s->cmd->jobs != 1 && s->catalog)
 		t->ahead = s->ahead =
 			ahead_new(s->store, s->catalog, s->o->scratch);
 	cmd_progress_begin(&t->shown, s->cmd, what, 0);
@@ -176,35 +177,59 @@ static void add_change(struct buffer *out, const struct table *now,
 }
 
 /** Lines like "users: 1,204 rows (+3)"; empty for a first snapshot. */
-static int describe_changes(struct storing *s, struct buffer *out,
+static int describe_changes(const struct storing *s,
+			    const struct catalog *before, struct buffer *out,
 			    struct error *err)
 {
-	struct error quiet = ERROR_INIT;
-	struct catalog *before = NULL;
-	struct source *from = NULL;
+	const struct catalog *now = s->catalog;
 
-	if (!s->history->count || s->history->snapshots[0].absent)
-		return 0;
-	/* An unreadable predecessor is no reason not to store this one. */
-	if (gitstore_source(s->store, &s->history->snapshots[0].id, &from,
-			    &quiet) < 0 ||
-	    manifest_read(&before, from, &quiet) < 0)
-		goto done;
-	for (size_t i = 0; i < s->catalog->table_count; i++) {
-		const struct table *t = &s->catalog->tables[i];
+	for (size_t i = 0; before && i < now->table_count; i++) {
+		const struct table *t = &now->tables[i];
 
 		add_change(out, t, catalog_table(before, t->name));
 	}
-	for (size_t i = 0; i < before->table_count; i++) {
+	for (size_t i = 0; before && i < before->table_count; i++) {
 		const struct table *t = &before->tables[i];
 
-		if (!catalog_table(s->catalog, t->name))
+		if (!catalog_table(now, t->name))
 			buffer_printf(out, "%s: gone\n", t->name);
 	}
-done:
-	catalog_free(before);
-	source_free(from);
+	for (size_t i = 0; i < now->left_out_count; i++)
+		buffer_printf(out, "%s: left out (%s)\n", now->left_out[i].name,
+			      now->left_out[i].why);
 	return buffer_failed(out) ? error_nomem(err) : 0;
+}
+
+/** The catalog of the newest snapshot; NULL where there is none to be read:
+ *  an unreadable predecessor is no reason not to store this one. */
+static struct catalog *newest_catalog(const struct storing *s)
+{
+	struct error quiet = ERROR_INIT;
+	struct catalog *newest = NULL;
+	struct source *from = NULL;
+
+	if (s->history->count && !s->history->snapshots[0].absent &&
+	    gitstore_source(s->store, &s->history->snapshots[0].id, &from,
+			    &quiet) == 0)
+		manifest_read(&newest, from, &quiet);
+	source_free(from);
+	return newest;
+}
+
+/** One branch, one kind: whoever restores its newest snapshot knows how. */
+static int check_engine(const struct storing *s, const struct catalog *newest,
+			struct error *err)
+{
+	if (!newest || records_are(newest) == records_are(s->catalog))
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "the branch '%s' holds %s, and this %s; take another "
+			 "one with --branch NAME",
+			 gitstore_branch(s->store),
+			 records_are(newest) ? "records without a schema"
+					     : "a database with its schema",
+			 records_are(newest) ? "is a database with its schema"
+					     : "are records without a schema");
 }
 
 /* ---- onto the branch ---- */
@@ -222,6 +247,7 @@ static int commit(struct storing *s, const struct object_id *root,
 		.description = s->info.description,
 		.schema_revision = s->info.schema_revision,
 		.drill = s->drill,
+		.partial = s->partial,
 		.changes = changes,
 		.tables = s->info.tables,
 		.rows = s->info.rows,
@@ -240,10 +266,14 @@ static int commit(struct storing *s, const struct object_id *root,
 /** The content is new (or has to be stored anyway): prove it, then show it. */
 static int store(struct storing *s, struct sink *sink, struct error *err)
 {
+	struct catalog *newest = newest_catalog(s);
 	struct buffer changes = BUFFER_INIT;
 	struct object_id root;
 	int rc = -1;
 
+	if (check_engine(s, newest, err) < 0 ||
+	    describe_changes(s, newest, &changes, err) < 0)
+		goto done;
 	if (export_root(&s->info, s->catalog, &s->content, sink, &root, err) <
 		    0 ||
 	    gitstore_publish(s->store, err) < 0)
@@ -258,10 +288,9 @@ static int store(struct storing *s, struct sink *sink, struct error *err)
 			  "interrupted; the branch is as it was");
 		goto done;
 	}
-	if (describe_changes(s, &changes, err) < 0)
-		goto done;
 	rc = commit(s, &root, buffer_cstr(&changes), err);
 done:
+	catalog_free(newest);
 	buffer_release(&changes);
 	return rc;
 }
@@ -288,13 +317,19 @@ static int equals_newest(const struct storing *s)
 				   sizeof(s->content));
 }
 
+/** As good a drill as there can be? */
+static int is_proven(const char *drill)
+{
+	return drill &&
+	       (!strcmp(drill, "ok") || !strcmp(drill, STORING_NO_SCHEMA));
+}
+
 int storing_is_stored(const struct storing *s)
 {
 	const struct storing_options *o = s->o;
 
 	return equals_newest(s) && !o->always && !o->name && !o->description &&
-	       (o->no_drill || (s->history->snapshots[0].drill &&
-				!strcmp(s->history->snapshots[0].drill, "ok")));
+	       (o->no_drill || is_proven(s->history->snapshots[0].drill));
 }
 
 int storing_found_again(struct storing *s, struct error *err)
@@ -340,10 +375,12 @@ static void tell(const struct storing *s, json_t *remotes)
 	object_hex(content, &s->content);
 	if (s->cmd->json) {
 		json_t *o = json_pack(
-			"{s:s, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I}",
+			"{s:s, s:s, s:b, s:b, s:s, s:o, s:I, s:I, s:I, s:I, "
+			"s:I}",
 			"snapshot", id, "content", content, "changed",
 			!res->unchanged, "read", !s->unread, "drill", s->drill,
-			"tables", (json_int_t)s->info.tables, "rows",
+			"partial", json_text(s->partial), "tables",
+			(json_int_t)s->info.tables, "rows",
 			(json_int_t)s->info.rows, "bytes",
 			(json_int_t)s->info.bytes, "retained",
 			(json_int_t)res->retained, "dropped",
@@ -369,7 +406,10 @@ static void tell(const struct storing *s, json_t *remotes)
 			 "stored as snapshot %.8s (%s); %zu on the branch%s",
 			 id,
 			 s->drilled ? "restorable: restored once and equal"
-				    : "not proven",
+			 : is_proven(s->drill)
+				 ? "intact: read back and equal; there is no "
+				   "schema to restore into"
+				 : "not proven",
 			 res->retained,
 			 res->dropped ? ", retention dropped older ones" : "");
 }
@@ -406,7 +446,12 @@ int storing_end(struct storing *s, struct error *err)
 {
 	int status = tell_and_push(s, err);
 
-	if (!s->drilled && !s->o->no_drill) {
+	if (s->partial) {
+		cmd_warn("stored, but partial: the application left out %s",
+			 s->partial);
+		status = status ? status : EXIT_ATTENTION;
+	}
+	if (!is_proven(s->drill) && !s->o->no_drill) {
 		cmd_warn("stored, but not proven restorable: drill %s",
 			 s->drill);
 		status = status ? status : EXIT_ATTENTION;
@@ -427,4 +472,5 @@ void storing_release(struct storing *s)
 	history_free(s->history);
 	gitstore_free(s->store);
 	snapshot_info_release(&s->info);
+	free(s->partial);
 }

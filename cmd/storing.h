@@ -29,7 +29,8 @@ struct sink;
 /** What the user asks for; CMD_STORING_OPTIONS fills most of it. */
 struct storing_options {
 	const char *name, *description, *kind, *source, *scratch;
-	const char *push; /* NULL: not; "": where the configuration says */
+	const char *push;  /* NULL: not; "": where the configuration says */
+	int allow_partial; /* of import and fetch */
 	unsigned int keep;
 	int always, adopt, no_drill, set_policy, allow_public;
 };
@@ -47,7 +48,8 @@ struct storing {
 	unsigned int keep;   /* 0: as the branch says */
 	struct ahead *ahead; /* a drill at work, or NULL */
 	char drill[512];
-	int drilled; /* 1: proven */
+	int drilled;   /* 1: proven */
+	char *partial; /* models that were left out, or NULL */
 	struct gitstore_result result;
 };
 
@@ -81,6 +83,10 @@ void storing_rows(struct storing *s, struct storing_tick *t, int rc);
 void storing_count(struct snapshot_info *info, const struct catalog *c,
 		   const struct object_id *content);
 
+/** What takes the drill's place where there is no schema to restore into: all
+ *  is read back and compared. */
+#define STORING_NO_SCHEMA "none (no schema)"
+
 /** The tables that people know. */
 uint64_t storing_tables(const struct catalog *c);
 
@@ -112,6 +118,20 @@ void storing_release(struct storing *s);
 /** Restore the tree that was published once; sets `drill`. */
 int storing_drill(struct storing *s, const struct object_id *root,
 		  struct error *err);
+
+/* Of those that take documents. */
+#define CMD_INCOMING_OPTIONS(o)                                                \
+	{ .name = "source",                                                    \
+	  .text = &(o)->source,                                                \
+	  .arg = "NAME",                                                       \
+	  .env = "DBSTOW_SOURCE",                                              \
+	  .help = "what the database is called (default: as the document "     \
+		  "says; for records, as the branch does)" },                  \
+	{                                                                      \
+		.name = "allow-partial", .flag = &(o)->allow_partial,          \
+		.help = "take records also where the application left models " \
+			"out; exit 7"                                          \
+	}
 
 #define CMD_STORING_OPTIONS(c, o)                                              \
 	{ .name = "name",                                                      \

@@ -12,6 +12,7 @@
 #include "cmd/proof.h"
 #include "cmd/storing.h"
 #include "snapshot/catalog.h"
+#include "snapshot/records.h"
 
 static int drill_without_whole_proof(struct storing *s, const struct error *why)
 {
@@ -96,6 +97,28 @@ static void forget_ahead(struct storing *s)
 	s->ahead = NULL;
 }
 
+/** Without a schema: all that was written is read, checked and compared. */
+static int read_back(struct storing *s, struct source *from, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	struct catalog *c = NULL;
+	struct object_id content;
+	int rc = -1;
+
+	if (proof_open(from, &c, &content, &why) == 0 &&
+	    proof_read(from, c, &why) == 0)
+		rc = proof_intact(from, c, &s->content, &why);
+	catalog_free(c);
+	if (rc < 0)
+		return error_set(err, why.code,
+				 why.code == ERROR_DAMAGE
+					 ? "read back: %s; nothing was stored"
+					 : "%s",
+				 why.message);
+	snprintf(s->drill, sizeof(s->drill), STORING_NO_SCHEMA);
+	return 0;
+}
+
 int storing_drill(struct storing *s, const struct object_id *root,
 		  struct error *err)
 {
@@ -105,6 +128,10 @@ int storing_drill(struct storing *s, const struct object_id *root,
 
 	if (gitstore_tree_source(s->store, root, &from, err) < 0)
 		return -1;
+	if (records_are(s->catalog)) {
+		rc = read_back(s, from, err);
+		goto done;
+	}
 	if (s->ahead)
 		folder = ahead_end(s->ahead, from, &s->content);
 	if (folder) {
@@ -114,6 +141,7 @@ int storing_drill(struct storing *s, const struct object_id *root,
 		forget_ahead(s);
 		rc = drill_from_start(s, from, err);
 	}
+done:
 	source_free(from);
 	return rc;
 }

@@ -135,7 +135,7 @@ static json_t *read_row(struct source *s, const struct place *p)
 static void add_key(struct buffer *out, const struct table *t,
 		    const json_t *row)
 {
-	const char *name = t->rowid_key;
+	const char *name = t->order == ORDER_RECORDS ? "pk" : t->rowid_key;
 	const json_t *value = name ? json_object_get(row, name) : NULL;
 
 	if (json_is_integer(value))

@@ -42,7 +42,7 @@ done:
 	return rc;
 }
 
-static int put_data(const struct row_origin *from, struct catalog *c,
+int export_put_data(const struct row_origin *from, struct catalog *c,
 		    struct sink *s, struct export_progress *p,
 		    struct object_id *content, struct error *err)
 {
@@ -52,8 +52,9 @@ static int put_data(const struct row_origin *from, struct catalog *c,
 	/* The manifest last: it holds the row counts and digests. */
 	if (export_tables(from, c, s, p, &data, err) < 0 ||
 	    (from->document && document_end(from->document, err) < 0) ||
-	    put_text(c, s, &data, "schema.json", "data/schema.json",
-		     schema_write, err) < 0 ||
+	    (!from->records &&
+	     put_text(c, s, &data, "schema.json", "data/schema.json",
+		      schema_write, err) < 0) ||
 	    put_text(c, s, &data, "manifest.json", "data/manifest.json",
 		     manifest_write, err) < 0)
 		goto done;
@@ -69,7 +70,7 @@ int export_data(struct database *db, struct catalog *c, struct sink *s,
 {
 	const struct row_origin from = { .db = db };
 
-	return put_data(&from, c, s, p, content, err);
+	return export_put_data(&from, c, s, p, content, err);
 }
 
 int export_import(struct document *d, struct sink *s, struct export_progress *p,
@@ -77,5 +78,5 @@ int export_import(struct document *d, struct sink *s, struct export_progress *p,
 {
 	const struct row_origin from = { .document = d };
 
-	return put_data(&from, document_catalog(d), s, p, content, err);
+	return export_put_data(&from, document_catalog(d), s, p, content, err);
 }

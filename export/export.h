@@ -12,6 +12,7 @@
 struct catalog;
 struct database;
 struct document;
+struct dump;
 struct error;
 struct export_cache;
 struct sink;
@@ -55,6 +56,24 @@ int export_data(struct database *db, struct catalog *c, struct sink *s,
  */
 int export_import(struct document *d, struct sink *s, struct export_progress *p,
 		  struct object_id *content, struct error *err);
+
+/**
+ * Read the records of others to the document's end, sort them in a file of
+ * TMPDIR, and put data/ of a record snapshot.
+ *
+ * @param d        just opened
+ * @param label    "'x.json'": what messages begin with
+ * @param p        may be NULL; its stored() is not called
+ * @param partial  take it also where the application left models out
+ * @param c        receives the new catalog, which the caller frees: its models
+ *                 with what was put of each, and those left out
+ * @return 0; -1: ERROR_DAMAGE; ERROR_FAILED where a model is left out;
+ *         ERROR_REFUSED where there is no record at all
+ */
+int export_records(struct dump *d, const char *label, int partial,
+		   struct sink *s, struct export_progress *p,
+		   struct catalog **c, struct object_id *content,
+		   struct error *err);
 
 /**
  * Put the root of the snapshot: README.md, .gitattributes, snapshot.json,

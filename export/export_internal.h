@@ -13,15 +13,18 @@ struct database;
 struct document;
 struct error;
 struct export_progress;
+struct object_id;
 struct sink;
+struct sorted_records;
 struct table;
 struct tree;
 struct value;
 
-/** Where rows come from: one of both. */
+/** Where rows come from: one of them. */
 struct row_origin {
-	struct database *db;       /* after database_begin() */
-	struct document *document; /* just opened */
+	struct database *db;            /* after database_begin() */
+	struct document *document;      /* just opened */
+	struct sorted_records *records; /* of all models, by model */
 };
 
 /* ---- tables.c: the folder data/tables, by a crew ---- */
@@ -43,8 +46,9 @@ struct row_taker {
 	int (*encode)(struct row_taker *, int64_t rowid,
 		      const struct value *values, struct buffer *out,
 		      struct error *err);
+	/* `key` decides on the line's place among files; NULL: the line. */
 	int (*line)(struct row_taker *, const char *line, size_t size,
-		    struct error *err);
+		    const char *key, size_t key_size, struct error *err);
 };
 
 /** Values a row: columns that are not generated. */
@@ -56,6 +60,19 @@ size_t export_values(const struct table *t);
  */
 int export_rows(const struct row_origin *from, const struct table *t,
 		struct row_taker *taker, struct error *err);
+
+/* ---- records.c: the records of others ---- */
+
+/** Hand the records of a model to line(), each model in turn. */
+int sorted_records_rows(struct sorted_records *r, const struct table *t,
+			struct row_taker *taker, struct error *err);
+
+/* ---- data.c ---- */
+
+/** Put data/ of a catalog and the rows of its tables. */
+int export_put_data(const struct row_origin *from, struct catalog *c,
+		    struct sink *s, struct export_progress *p,
+		    struct object_id *content, struct error *err);
 
 /* ---- crew.c: jobs done by several threads, and ended in order ---- */
 
@@ -124,5 +141,10 @@ extern const unsigned char branch_gitattributes[];
 extern const size_t branch_gitattributes_size;
 extern const unsigned char branch_restore[];
 extern const size_t branch_restore_size;
+/* ... and in record snapshots */
+extern const unsigned char branch_recordsreadme[];
+extern const size_t branch_recordsreadme_size;
+extern const unsigned char branch_recordsscript[];
+extern const size_t branch_recordsscript_size;
 
 #endif /* EXPORT_EXPORT_INTERNAL_H */

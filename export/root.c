@@ -8,6 +8,7 @@
 #include "export/export_internal.h"
 #include "snapshot/catalog.h"
 #include "snapshot/manifest.h"
+#include "snapshot/records.h"
 #include "snapshot/text.h"
 
 /* A name is shown, not repeated in full. */
@@ -36,16 +37,20 @@ static void show_source(struct buffer *out, const char *source)
 }
 
 /* The README: constant but for one name, so snapshots share it. */
-static void write_readme(struct buffer *out, const char *source)
+static void write_readme(struct buffer *out, const struct snapshot_info *info,
+			 int records)
 {
 	static const char mark[] = "@SOURCE@";
-	const char *text = (const char *)branch_readme;
-	const char *end = text + branch_readme_size, *at;
+	const char *text =
+		(const char *)(records ? branch_recordsreadme : branch_readme);
+	const char *end = text + (records ? branch_recordsreadme_size
+					  : branch_readme_size);
+	const char *at;
 
 	while ((at = memmem(text, (size_t)(end - text), mark,
 			    sizeof(mark) - 1))) {
 		buffer_add(out, text, (size_t)(at - text));
-		show_source(out, source);
+		show_source(out, info->source);
 		text = at + sizeof(mark) - 1;
 	}
 	buffer_add(out, text, (size_t)(end - text));
@@ -59,6 +64,19 @@ static int put_file(struct sink *s, struct tree *root, const char *name,
 	if (s->put(s, OBJECT_BLOB, name, data, size, &id, err) < 0)
 		return -1;
 	return tree_add(root, name, 0, &id, err);
+}
+
+/* The script that reads the snapshot without dbstow, where there is one. */
+static int put_script(struct sink *s, struct tree *root,
+		      const struct catalog *c, struct error *err)
+{
+	if (records_are(c))
+		return put_file(s, root, "restore.py", branch_recordsscript,
+				branch_recordsscript_size, err);
+	if (c->engine && !strcmp(c->engine, "sqlite"))
+		return put_file(s, root, "restore.py", branch_restore,
+				branch_restore_size, err);
+	return 0;
 }
 
 static int put_buffer(struct sink *s, struct tree *root, const char *name,
@@ -77,7 +95,7 @@ int export_root(const struct snapshot_info *info, const struct catalog *c,
 	struct tree tree = { 0 };
 	int rc = -1;
 
-	write_readme(&readme, info->source);
+	write_readme(&readme, info, records_are(c));
 	if (snapshot_info_write(&facts, info, err) < 0)
 		goto done;
 	if (put_file(s, &tree, ".gitattributes", branch_gitattributes,
@@ -85,10 +103,7 @@ int export_root(const struct snapshot_info *info, const struct catalog *c,
 	    put_buffer(s, &tree, "README.md", &readme, err) < 0 ||
 	    put_buffer(s, &tree, "snapshot.json", &facts, err) < 0)
 		goto done;
-	/* The script builds SQLite databases and nothing else. */
-	if (c->engine && !strcmp(c->engine, "sqlite") &&
-	    put_file(s, &tree, "restore.py", branch_restore,
-		     branch_restore_size, err) < 0)
+	if (put_script(s, &tree, c, err) < 0)
 		goto done;
 	if (tree_add(&tree, "data", 1, content, err) < 0)
 		goto done;

@@ -66,7 +66,7 @@ static int hand_over_sorted(struct sorter *s, struct row_taker *taker,
 	if (sorter_finish(s, err) < 0)
 		return -1;
 	while ((more = sorter_next(s, &line, &size, err)) > 0) {
-		if (taker->line(taker, line, size, err) < 0)
+		if (taker->line(taker, line, size, NULL, 0, err) < 0)
 			return -1;
 	}
 	return more;
@@ -88,6 +88,8 @@ int export_rows(const struct row_origin *from, const struct table *t,
 	struct walk w = { .line = BUFFER_INIT };
 	int rc = -1;
 
+	if (from->records)
+		return sorted_records_rows(from->records, t, taker, err);
 	w.values = calloc(export_values(t) + 1, sizeof(*w.values));
 	if (!w.values) {
 		error_nomem(err);

@@ -369,11 +369,12 @@ static int stream_unsorted(struct row_taker *taker, int64_t rowid,
 }
 
 static int stream_line(struct row_taker *taker, const char *line, size_t size,
-		       struct error *err)
+		       const char *key, size_t key_size, struct error *err)
 {
 	struct stream *s = (struct stream *)taker;
 
-	if (chunk_segment_line(s->job->segment, line, size, err) < 0)
+	if (chunk_segment_line(s->job->segment, line, size, key, key_size,
+			       err) < 0)
 		return -1;
 	return fill(s);
 }

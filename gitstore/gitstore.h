@@ -89,6 +89,8 @@ struct snapshot {
 	char *description;     /* or NULL */
 	char *drill;           /* "ok", "none (reason)" */
 	char *schema_revision; /* or NULL */
+	char *partial;         /* the models that the application left out, for
+				  people; NULL: it is whole */
 	uint64_t tables, rows, bytes;
 	int pinned;
 	int64_t pinned_at_s; /* 0: not recorded */
@@ -224,6 +226,7 @@ struct gitstore_snapshot {
 	const char *source;
 	const char *name, *kind, *description, *schema_revision; /* or NULL */
 	const char *drill;   /* "ok" or "none (reason)" */
+	const char *partial; /* as in struct snapshot */
 	const char *changes; /* body text: lines "users: 1,204 rows (+3)" */
 	uint64_t tables, rows, bytes;
 	unsigned int keep; /* 0: as the branch says, else GITSTORE_KEEP */

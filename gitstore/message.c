@@ -138,7 +138,8 @@ int snapshot_from_trailers(struct snapshot *s, const struct trailers *t,
 	    copy_of(&s->kind, t, "Snapshot-Kind", err) < 0 ||
 	    copy_of(&s->description, t, "Snapshot-Description", err) < 0 ||
 	    copy_of(&s->drill, t, "Drill", err) < 0 ||
-	    copy_of(&s->schema_revision, t, "Schema-Revision", err) < 0) {
+	    copy_of(&s->schema_revision, t, "Schema-Revision", err) < 0 ||
+	    copy_of(&s->partial, t, "Partial", err) < 0) {
 		snapshot_release(s);
 		return -1;
 	}
@@ -153,6 +154,7 @@ void snapshot_release(struct snapshot *s)
 	free(s->description);
 	free(s->drill);
 	free(s->schema_revision);
+	free(s->partial);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -285,6 +287,7 @@ static void add_facts(struct buffer *out, const struct snapshot *s)
 	add_line(out, "Snapshot-Created", text);
 	add_line(out, "Drill", s->drill);
 	add_line(out, "Schema-Revision", s->schema_revision);
+	add_line(out, "Partial", s->partial);
 }
 
 /* The strings stay the caller's: only to be read, never released. */
@@ -302,6 +305,7 @@ static struct snapshot as_snapshot(const struct gitstore_snapshot *s)
 	out.description = (char *)(uintptr_t)s->description;
 	out.drill = (char *)(uintptr_t)s->drill;
 	out.schema_revision = (char *)(uintptr_t)s->schema_revision;
+	out.partial = (char *)(uintptr_t)s->partial;
 	return out;
 }
 
@@ -336,6 +340,8 @@ static void add_row(struct buffer *out, const struct snapshot *s)
 	add_count(out, s->rows, "row");
 	if (s->drill)
 		buffer_printf(out, "  drill %s", s->drill);
+	if (s->partial)
+		buffer_str(out, "  partial");
 	if (s->pinned)
 		buffer_str(out, "  pinned");
 	if (s->name)

@@ -257,13 +257,14 @@ static int copy_snapshot(struct snapshot *to, const struct snapshot *from,
 {
 	*to = *from;
 	to->source = to->name = to->kind = to->description = to->drill =
-		to->schema_revision = NULL;
+		to->schema_revision = to->partial = NULL;
 	if (copy_text(&to->source, from->source, err) < 0 ||
 	    copy_text(&to->name, from->name, err) < 0 ||
 	    copy_text(&to->kind, from->kind, err) < 0 ||
 	    copy_text(&to->description, from->description, err) < 0 ||
 	    copy_text(&to->drill, from->drill, err) < 0 ||
-	    copy_text(&to->schema_revision, from->schema_revision, err) < 0) {
+	    copy_text(&to->schema_revision, from->schema_revision, err) < 0 ||
+	    copy_text(&to->partial, from->partial, err) < 0) {
 		snapshot_release(to);
 		return -1;
 	}

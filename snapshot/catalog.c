@@ -71,7 +71,12 @@ void catalog_free(struct catalog *c)
 		free(c->entries[i].table);
 		free(c->entries[i].sql);
 	}
+	for (i = 0; i < c->left_out_count; i++) {
+		free(c->left_out[i].name);
+		free(c->left_out[i].why);
+	}
 	cycles_release(c);
+	free(c->left_out);
 	free(c->tables);
 	free(c->entries);
 	free(c->engine);
@@ -102,6 +107,18 @@ struct entry *catalog_add_entry(struct catalog *c)
 	e += c->entry_count++;
 	memset(e, 0, sizeof(*e));
 	return e;
+}
+
+struct left_out *catalog_add_left_out(struct catalog *c)
+{
+	struct left_out *l = grown(c->left_out, c->left_out_count, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	c->left_out = l;
+	l += c->left_out_count++;
+	memset(l, 0, sizeof(*l));
+	return l;
 }
 
 struct column *table_add_column(struct table *t)

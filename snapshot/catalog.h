@@ -23,11 +23,12 @@ enum table_kind {
 
 /** In which order rows lie, and what their key is. */
 enum table_order {
-	ORDER_ROWID, /* by rowid; `rowid_key` tells where it stands */
-	ORDER_KEY,   /* WITHOUT ROWID: by primary key, as its b-tree */
-	ORDER_SCAN,  /* rowid cannot be reached: in rowid order, without it */
-	ORDER_SORTED /* by the bytes of the row's line: internal tables, and
+	ORDER_ROWID,  /* by rowid; `rowid_key` tells where it stands */
+	ORDER_KEY,    /* WITHOUT ROWID: by primary key, as its b-tree */
+	ORDER_SCAN,   /* rowid cannot be reached: in rowid order, without it */
+	ORDER_SORTED, /* by the bytes of the row's line: internal tables, and
 			WITHOUT ROWID keys under an unknown collation */
+	ORDER_RECORDS /* a model's records, by pk (record.h) */
 };
 
 struct column {
@@ -77,8 +78,14 @@ struct cycle {
 	size_t count;
 };
 
+/** A model that the application could not export. */
+struct left_out {
+	char *name;
+	char *why; /* as the application says */
+};
+
 struct catalog {
-	char *engine; /* "sqlite" */
+	char *engine; /* "sqlite"; "records": see records.h */
 	/* content */
 	enum encoding encoding;
 	int32_t user_version;
@@ -94,6 +101,8 @@ struct catalog {
 	size_t entry_count;
 	struct cycle *cycles;
 	size_t cycle_count;
+	struct left_out *left_out; /* of records, by name */
+	size_t left_out_count;
 	char *schema_revision; /* alembic or django revision, or NULL;
 				  goes to snapshot.json, not the manifest */
 };
@@ -108,6 +117,7 @@ void catalog_free(struct catalog *c);
  *  The pointer is valid until the next call. */
 struct table *catalog_add_table(struct catalog *c);
 struct entry *catalog_add_entry(struct catalog *c);
+struct left_out *catalog_add_left_out(struct catalog *c);
 /** Append a zeroed column; NULL when memory ran out. */
 struct column *table_add_column(struct table *t);
 

@@ -24,6 +24,7 @@
 struct buffer;
 struct error;
 struct object_id;
+struct record;
 struct sink;
 struct source;
 struct table;
@@ -88,9 +89,14 @@ int chunk_segment_encode(struct chunk_segment *s, int64_t rowid,
 			 const struct value *values, struct buffer *out,
 			 struct error *err);
 
-/** Append a row whose line is at hand (with its newline): ORDER_SORTED. */
+/**
+ * Append a row whose line is at hand (with its newline): ORDER_SORTED, and
+ * ORDER_RECORDS.
+ *
+ * @param key  the bytes that decide on cuts and names; NULL: the line's
+ */
 int chunk_segment_line(struct chunk_segment *s, const char *line, size_t size,
-		       struct error *err);
+		       const char *key, size_t key_size, struct error *err);
 
 /** Bytes of lines that it holds. */
 size_t chunk_segment_bytes(const struct chunk_segment *s);
@@ -130,6 +136,7 @@ int chunk_reader_new(struct chunk_reader **out, const struct table *t,
 
 /**
  * The next row.
+ * @param values  untouched for ORDER_RECORDS: see chunk_reader_record()
  * @return 1 with a row; 0 at the end, after row count and SHA-256 were found
  *         to equal the manifest's; -1: ERROR_DAMAGE that names table, file
  *         and line
@@ -139,6 +146,9 @@ int chunk_reader_next(struct chunk_reader *r, int64_t *rowid,
 
 /** The line of the current row, without newline; borrowed until the next. */
 const char *chunk_reader_line(const struct chunk_reader *r, size_t *size);
+
+/** The current row of ORDER_RECORDS; borrowed until the next. */
+const struct record *chunk_reader_record(const struct chunk_reader *r);
 void chunk_reader_free(struct chunk_reader *r);
 
 #endif /* SNAPSHOT_CHUNKS_H */

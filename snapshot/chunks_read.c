@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "snapshot/catalog.h"
 #include "snapshot/chunks_internal.h"
+#include "snapshot/record.h"
 #include "snapshot/row.h"
 
 /* SQLite's own limit for one value; what says more is no snapshot of ours. */
@@ -36,7 +37,10 @@ struct chunk_reader {
 	const struct table *table;
 	struct source *source;
 	struct row_shape *shape;
-	struct chunk_parts parts; /* seen in rows */
+	struct record_reader *records; /* ORDER_RECORDS */
+	struct record record;          /* the current one */
+	struct buffer last_key;        /* of the one before */
+	struct chunk_parts parts;      /* seen in rows */
 	struct reader_level levels[CHUNK_LEVELS_MAX];
 	size_t depth;
 	struct buffer path; /* of the folder or file being looked at */
@@ -453,6 +457,8 @@ int chunk_reader_new(struct chunk_reader **out, const struct table *t,
 	if (chunk_shown(&r->shown, t, err) < 0 ||
 	    hasher_new(&r->rows_sha, HASH_SHA256, err) < 0 ||
 	    hasher_new(&r->value_sha, HASH_SHA256, err) < 0 ||
+	    (t->order == ORDER_RECORDS &&
+	     record_reader_new(&r->records, err) < 0) ||
 	    row_shape_new(&r->shape, t, err) < 0 || enter_table(r, err) < 0) {
 		chunk_reader_free(r);
 		return -1;
@@ -468,6 +474,8 @@ void chunk_reader_free(struct chunk_reader *r)
 	while (r->depth)
 		source_names_release(&r->levels[--r->depth].names);
 	row_shape_free(r->shape);
+	record_reader_free(r->records);
+	buffer_release(&r->last_key);
 	chunk_parts_release(&r->parts);
 	buffer_release(&r->path);
 	buffer_release(&r->file);
@@ -535,6 +543,46 @@ static int finish(struct chunk_reader *r, struct error *err)
 	return r->has_values ? check_values(r, err) : 0;
 }
 
+/* Records rise by their keys; those without a pk can be equal. */
+static int check_record(struct chunk_reader *r, struct error *err)
+{
+	const struct json_piece *key = &r->record.key;
+	struct buffer *last = &r->last_key;
+	size_t shorter = last->size < key->size ? last->size : key->size;
+	int order = shorter ? memcmp(last->data, key->data, shorter) : -1;
+
+	if (!order)
+		order = (last->size > key->size) - (last->size < key->size);
+	if (order > 0 || (!order && r->record.pk.data))
+		return error_set(err, ERROR_DAMAGE, "the record is %s",
+				 order ? "not in its place" : "there twice");
+	buffer_clear(last);
+	buffer_add(last, key->data, key->size);
+	return buffer_failed(last) ? error_nomem(err) : 0;
+}
+
+static int decode_row(struct chunk_reader *r, const char *line, int64_t *rowid,
+		      struct value *values, struct error *err)
+{
+	if (r->records) {
+		if (record_from_line(r->records, line, r->line_size, &r->record,
+				     err) < 0)
+			return -1;
+		return check_record(r, err);
+	}
+	if (row_decode(r->shape, line, r->line_size, rowid, values, &r->files,
+		       err) < 0)
+		return -1;
+	if (r->table->order != ORDER_ROWID)
+		return 0;
+	if (r->rows > 1 && *rowid <= r->last_rowid)
+		return error_set(err, ERROR_DAMAGE,
+				 "rowid %" PRId64 " comes after %" PRId64,
+				 *rowid, r->last_rowid);
+	r->last_rowid = *rowid;
+	return 0;
+}
+
 static int decode_line(struct chunk_reader *r, int64_t *rowid,
 		       struct value *values, struct error *err)
 {
@@ -551,15 +599,8 @@ static int decode_line(struct chunk_reader *r, int64_t *rowid,
 			  "more rows than the %" PRIu64
 			  " that the manifest names",
 			  r->table->rows);
-	else if (!row_decode(r->shape, line, r->line_size, rowid, values,
-			     &r->files, &cause) &&
-		 r->table->order == ORDER_ROWID) {
-		if (r->rows > 1 && *rowid <= r->last_rowid)
-			error_set(&cause, ERROR_DAMAGE,
-				  "rowid %" PRId64 " comes after %" PRId64,
-				  *rowid, r->last_rowid);
-		r->last_rowid = *rowid;
-	}
+	else
+		decode_row(r, line, rowid, values, &cause);
 	return cause.code ? line_failed(r, &cause, err) : 1;
 }
 
@@ -595,4 +636,9 @@ const char *chunk_reader_line(const struct chunk_reader *r, size_t *size)
 {
 	*size = r->line_size;
 	return r->file.data + r->line;
+}
+
+const struct record *chunk_reader_record(const struct chunk_reader *r)
+{
+	return &r->record;
 }

@@ -388,19 +388,21 @@ int chunk_segment_encode(struct chunk_segment *s, int64_t rowid,
 }
 
 int chunk_segment_line(struct chunk_segment *s, const char *line, size_t size,
-		       struct error *err)
+		       const char *key, size_t key_size, struct error *err)
 {
-	struct row_key key = { .rowid = 0 };
+	struct row_key k = { .data = key ? key : line,
+			     .size = key ? key_size : size - 1 };
 	size_t start = s->lines.size;
 
-	if (s->table->order != ORDER_SORTED || !size || line[size - 1] != '\n')
+	if ((s->table->order != ORDER_SORTED &&
+	     s->table->order != ORDER_RECORDS) ||
+	    !size || line[size - 1] != '\n')
 		return error_set(err, ERROR_FAILED,
 				 "table '%s' takes rows, not lines",
 				 s->shown.data);
 	buffer_add(&s->lines, line, size);
 	if (buffer_failed(&s->lines))
 		return error_nomem(err);
-	if (row_key(s, &key, start, NULL, err) < 0)
-		return -1;
-	return take_line(s, start, &key, err);
+	k.hash = hash_bytes64(k.data, k.size);
+	return take_line(s, start, &k, err);
 }

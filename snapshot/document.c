@@ -11,6 +11,7 @@
 #include "snapshot/catalog.h"
 #include "snapshot/manifest_internal.h"
 #include "snapshot/object.h"
+#include "snapshot/records.h"
 #include "snapshot/row.h"
 #include "snapshot/text.h"
 
@@ -232,6 +233,10 @@ static int take_head(struct document *d, struct head_source *h,
 	if (manifest_read(&d->catalog, &h->base, err) < 0 ||
 	    snapshot_info_read(&d->info, &h->base, err) < 0)
 		return -1;
+	if (records_are(d->catalog) || d->info.engine)
+		return json_stream_damage(&d->in, err,
+					  "it says that it holds records, and "
+					  "such a document has tables");
 	snapshot_info_apply(&d->info, d->catalog);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "snapshot/catalog.h"
 #include "snapshot/manifest_internal.h"
+#include "snapshot/records.h"
 
 /* ---- writing ---- */
 
@@ -43,10 +44,14 @@ int snapshot_info_write(struct buffer *out, const struct snapshot_info *i,
 		      ",\n \"tables\": %" PRIu64 ",\n \"rows\": %" PRIu64
 		      ",\n \"bytes\": %" PRIu64 ",\n \"content\": \"%s\"",
 		      i->tables, i->rows, i->bytes, content);
-	buffer_printf(out,
-		      ",\n \"page_size\": %" PRId32
-		      ",\n \"auto_vacuum\": %" PRId32 ",\n \"wal\": %s\n}\n",
-		      i->page_size, i->auto_vacuum, i->wal ? "true" : "false");
+	put_string(out, "engine", i->engine);
+	if (!i->engine)
+		buffer_printf(out,
+			      ",\n \"page_size\": %" PRId32
+			      ",\n \"auto_vacuum\": %" PRId32 ",\n \"wal\": %s",
+			      i->page_size, i->auto_vacuum,
+			      i->wal ? "true" : "false");
+	buffer_str(out, "\n}\n");
 	return buffer_failed(out) ? error_nomem(err) : 0;
 }
 
@@ -70,7 +75,8 @@ static int read_strings(const struct json_file *f, const json_t *top,
 	    read_string(f, top, "kind", &i->kind, err) < 0 ||
 	    read_string(f, top, "schema_revision", &i->schema_revision, err) <
 		    0 ||
-	    read_string(f, top, "app_commit", &i->app_commit, err) < 0)
+	    read_string(f, top, "app_commit", &i->app_commit, err) < 0 ||
+	    read_string(f, top, "engine", &i->engine, err) < 0)
 		return -1;
 	return 0;
 }
@@ -114,6 +120,8 @@ static int read_layout(const struct json_file *f, const json_t *top,
 	int64_t page_size, auto_vacuum;
 	const json_t *wal;
 
+	if (i->engine && !strcmp(i->engine, RECORDS_ENGINE))
+		return 0;
 	if (json_file_integer(f, top, "page_size", 512, 65536, &page_size,
 			      err) < 0 ||
 	    json_file_integer(f, top, "auto_vacuum", 0, 2, &auto_vacuum, err) <
@@ -174,5 +182,6 @@ void snapshot_info_release(struct snapshot_info *i)
 	free(i->kind);
 	free(i->schema_revision);
 	free(i->app_commit);
+	free(i->engine);
 	memset(i, 0, sizeof(*i));
 }

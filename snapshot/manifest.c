@@ -14,13 +14,20 @@
 #include "snapshot/catalog.h"
 #include "snapshot/manifest_internal.h"
 #include "snapshot/name.h"
+#include "snapshot/records.h"
 #include "snapshot/text.h"
 
 #define TABLES_MAX  1000000
 #define COLUMNS_MAX 32767 /* SQLite's hard limit */
 
-#define FORMAT_STEM    "dbstow-snapshot/"
-#define FORMAT_VERSION 1
+/* The kinds of snapshot: a database's, and records without a schema. */
+static const struct {
+	const char *stem, *format;
+	unsigned long version;
+} formats[] = { { "dbstow-snapshot/", MANIFEST_FORMAT, 1 },
+		{ "dbstow-records/", RECORDS_FORMAT, 1 } };
+
+#define FORMAT_COUNT (sizeof(formats) / sizeof(formats[0]))
 
 static const char *const encodings[] = { "UTF-8", "UTF-16le", "UTF-16be",
 					 NULL };
@@ -29,14 +36,26 @@ static const char *const orders[] = { "rowid", "key", "scan", "sorted", NULL };
 
 /* ---- format and settings ---- */
 
-/* Looked at before all else: a newer format may have anything else in it. */
+/* A newer version of a format of ours?  It may have anything else in it. */
+static int is_newer(const char *format, size_t kind)
+{
+	size_t stem = strlen(formats[kind].stem);
+	char *end;
+
+	if (strncmp(format, formats[kind].stem, stem) != 0)
+		return 0;
+	format += stem;
+	return *format >= '1' && *format <= '9' &&
+	       strtoul(format, &end, 10) > formats[kind].version && !*end;
+}
+
+/* Looked at before all else.  @return the format's index, or -1 */
 static int check_format(const struct json_file *f, const json_t *top,
 			struct error *err)
 {
 	const json_t *value;
 	const char *format;
-	char *end;
-	unsigned long version;
+	size_t i;
 
 	if (!json_is_object(top))
 		return json_file_damage(f, err, "it is not an object");
@@ -44,23 +63,17 @@ static int check_format(const struct json_file *f, const json_t *top,
 	if (!value)
 		return -1;
 	format = json_string_value(value);
-	if (!strcmp(format, MANIFEST_FORMAT))
-		return 0;
-	if (!strncmp(format, FORMAT_STEM, sizeof(FORMAT_STEM) - 1)) {
-		format += sizeof(FORMAT_STEM) - 1;
-		version = *format >= '1' && *format <= '9'
-				  ? strtoul(format, &end, 10)
-				  : 0;
-		if (version > FORMAT_VERSION && !*end)
+	for (i = 0; i < FORMAT_COUNT; i++) {
+		if (!strcmp(format, formats[i].format))
+			return (int)i;
+		if (is_newer(format, i))
 			return error_set(
 				err, ERROR_FAILED,
 				"snapshot format '%.80s' is newer than this "
-				"dbstow reads (" MANIFEST_FORMAT
-				"); install a newer dbstow",
-				json_string_value(value));
+				"dbstow reads (%s); install a newer dbstow",
+				format, formats[i].format);
 	}
-	return json_file_damage(f, err, "format '%.80s' is not known",
-				json_string_value(value));
+	return json_file_damage(f, err, "format '%.80s' is not known", format);
 }
 
 static int read_settings(struct json_file *f, const json_t *top,
@@ -527,32 +540,43 @@ static int read_tables(struct json_file *f, const json_t *top,
 	return 0;
 }
 
-int manifest_read(struct catalog **out, struct source *s, struct error *err)
+static int read_database(struct catalog *c, struct json_file *f,
+			 const json_t *top, struct error *err)
 {
 	static const char *const keys[] = { "format", "engine", "settings",
 					    "tables", "cycles", NULL };
+
+	if (json_file_keys(f, top, keys, err) < 0 ||
+	    read_settings(f, top, c, err) < 0 ||
+	    read_tables(f, top, c, err) < 0 || read_cycles(f, top, c, err) < 0)
+		return -1;
+	return schema_read(c, f->source, err);
+}
+
+int manifest_read(struct catalog **out, struct source *s, struct error *err)
+{
 	struct json_file f = { .source = s, .path = MANIFEST_PATH };
 	struct catalog *c = NULL;
 	json_t *top = NULL;
-	int rc = -1;
+	int format, rc = -1;
 
 	*out = NULL;
-	if (json_file_load(&top, &f, err) < 0 ||
-	    check_format(&f, top, err) < 0 ||
-	    json_file_keys(&f, top, keys, err) < 0)
+	if (json_file_load(&top, &f, err) < 0)
+		goto done;
+	format = check_format(&f, top, err);
+	if (format < 0)
 		goto done;
 	c = catalog_new();
 	if (!c) {
 		error_nomem(err);
 		goto done;
 	}
-	if (read_settings(&f, top, c, err) < 0 ||
-	    read_tables(&f, top, c, err) < 0 ||
-	    read_cycles(&f, top, c, err) < 0 || schema_read(c, s, err) < 0)
-		goto done;
-	*out = c;
-	c = NULL;
-	rc = 0;
+	rc = format ? records_manifest_read(c, &f, top, err)
+		    : read_database(c, &f, top, err);
+	if (rc == 0) {
+		*out = c;
+		c = NULL;
+	}
 done:
 	catalog_free(c);
 	json_decref(top);

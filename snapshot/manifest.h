@@ -24,7 +24,8 @@ int schema_write(struct buffer *out, const struct catalog *c,
 		 struct error *err);
 
 /**
- * Read manifest and schema of a source into a new catalog.
+ * Read manifest and schema of a source into a new catalog; that of a record
+ * snapshot has no schema (records.h).
  *
  * Checks everything that can be checked without the rows: the format's version
  * (a newer one is refused with a message that says so), that every folder name
@@ -42,6 +43,7 @@ struct snapshot_info {
 	char *kind;        /* "scheduled", "manual", "safety" ... */
 	char *schema_revision;
 	char *app_commit; /* the application's git commit */
+	char *engine;     /* "records": there is no layout; NULL: SQLite */
 	uint64_t tables, rows, bytes;
 	struct object_id content; /* tree id of data/ */
 	int32_t page_size, auto_vacuum;

@@ -85,4 +85,12 @@ void json_file_put(struct buffer *out, const char *s);
  *  tables. */
 int schema_read(struct catalog *c, struct source *s, struct error *err);
 
+/* ---- records_manifest.c: data/manifest.json of a record snapshot ---- */
+
+int records_manifest_write(struct buffer *out, const struct catalog *c,
+			   struct error *err);
+/** @param top  of a format that is known; `c` is empty */
+int records_manifest_read(struct catalog *c, struct json_file *f,
+			  const json_t *top, struct error *err);
+
 #endif /* SNAPSHOT_MANIFEST_INTERNAL_H */

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "snapshot/catalog.h"
 #include "snapshot/manifest_internal.h"
+#include "snapshot/records.h"
 
 static const char *const encodings[] = { "UTF-8", "UTF-16le", "UTF-16be" };
 static const char *const kinds[] = { "table", "shadow", "internal" };
@@ -142,6 +143,8 @@ int manifest_write(struct buffer *out, const struct catalog *c,
 {
 	size_t i;
 
+	if (records_are(c))
+		return records_manifest_write(out, c, err);
 	buffer_str(out, "{\n\"format\": \"" MANIFEST_FORMAT "\",\n");
 	buffer_str(out, "\"engine\": ");
 	json_file_put(out, c->engine);

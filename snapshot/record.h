@@ -61,11 +61,11 @@ void record_reader_free(struct record_reader *r);
  * @return 0, or -1 with ERROR_DAMAGE that says what is wrong with which field
  *         (the caller knows the place and adds it)
  */
-int record_read(struct record_reader *r, const char *text, size_t size,
-		struct record *out, struct error *err);
+int record_from_json(struct record_reader *r, const char *text, size_t size,
+		     struct record *out, struct error *err);
 
 /** Read a line of ours, which must be canonical in each byte. */
-int record_read_line(struct record_reader *r, const char *line, size_t size,
+int record_from_line(struct record_reader *r, const char *line, size_t size,
 		     struct record *out, struct error *err);
 
 /** Append `pk 7`, `pk "x"` or `no pk` for people, cut where it is long. */

@@ -29,6 +29,12 @@ struct table;
 /** Is it a catalog of a record snapshot? */
 int records_are(const struct catalog *c);
 
+/** Append a model to a catalog of records, behind those with smaller names. */
+int records_add_model(struct catalog *c, const char *name, struct error *err);
+
+/** Put the models that were left out into order, by name. */
+void records_sort_left_out(struct catalog *c);
+
 /** @param s  borrowed until records_free()
  *  @return 0; -1: ERROR_DAMAGE; ERROR_FAILED when it is no record snapshot */
 int records_open(struct records **out, struct source *s, struct error *err);

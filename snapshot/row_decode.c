@@ -13,9 +13,9 @@
 #include "base/base64.h"
 #include "base/error.h"
 #include "snapshot/catalog.h"
+#include "snapshot/json_string.h"
 #include "snapshot/real.h"
 #include "snapshot/row_internal.h"
-#include "snapshot/scan_internal.h"
 #include "snapshot/text.h"
 
 #define NAME_SHOWN 200 /* bytes of a name in a message */
@@ -91,25 +91,6 @@ static int next_is(struct reader *r, char c)
 	return 1;
 }
 
-/* The first byte that ends a string's plain part: quote, backslash, control */
-static const char *plain_end(const char *p, const char *end, int *high)
-{
-	size_t n;
-
-	while ((size_t)(end - p) >= SCAN_BLOCK) {
-		n = scan_plain(p, high);
-		p += n;
-		if (n < SCAN_BLOCK)
-			return p;
-	}
-	for (; p < end; p++) {
-		if ((unsigned char)*p < 0x20 || *p == '"' || *p == '\\')
-			break;
-		*high |= (unsigned char)*p >= 0x80;
-	}
-	return p;
-}
-
 /*
  * Room for decoded bytes.  Nothing decodes to more than its text, so room for
  * the line is room for all of it, and what was decoded never moves.
@@ -123,103 +104,21 @@ static int reserve_text(struct reader *r)
 	return buffer_reserve(text, r->line_size + 1) ? error_nomem(r->err) : 0;
 }
 
-static int hex4(const char *p, const char *end, unsigned int *out)
-{
-	int i;
-
-	*out = 0;
-	if (end - p < 4)
-		return -1;
-	for (i = 0; i < 4; i++) {
-		char c = p[i];
-		unsigned int d;
-
-		if (c >= '0' && c <= '9')
-			d = (unsigned int)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			d = (unsigned int)(c - 'a') + 10;
-		else if (c >= 'A' && c <= 'F')
-			d = (unsigned int)(c - 'A') + 10;
-		else
-			return -1;
-		*out = *out << 4 | d;
-	}
-	return 0;
-}
-
-/* \uXXXX, where the 'u' is behind us, to UTF-16 and on to UTF-8. */
-static int read_unicode(struct reader *r)
-{
-	char pair[4];
-	unsigned int c, low;
-	size_t size = 2;
-
-	if (hex4(r->p, r->end, &c) < 0)
-		return wrong(r, "has an escape that is none");
-	r->p += 4;
-	pair[0] = (char)(c >> 8);
-	pair[1] = (char)(c & 255);
-	if (c >= 0xd800 && c <= 0xdbff && r->end - r->p >= 6 &&
-	    r->p[0] == '\\' && r->p[1] == 'u' &&
-	    !hex4(r->p + 2, r->end, &low)) {
-		pair[2] = (char)(low >> 8);
-		pair[3] = (char)(low & 255);
-		size = 4;
-		r->p += 6;
-	}
-	if (text_from_utf16(&r->shape->text, pair, size, 1))
-		return wrong(r, "has half of a surrogate pair");
-	return 0;
-}
-
-/* Behind a backslash. */
-static int read_escape(struct reader *r)
-{
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	const char *at;
-	char c;
-
-	if (r->p == r->end)
-		return wrong(r, "has a string without an end");
-	c = *r->p++;
-	if (c == 'u')
-		return read_unicode(r);
-	at = c ? strchr(from, c) : NULL;
-	if (!at)
-		return wrong(r, "has an escape that is none");
-	buffer_byte(&r->shape->text, to[at - from]);
-	return 0;
-}
-
 /* The rest of a string with escapes; `begin` is where it began. */
 static int read_escaped(struct reader *r, const char *begin, struct slice *out)
 {
 	struct buffer *text = &r->shape->text;
 	size_t first = text->size;
-	int high = 0;
+	const char *problem;
 
 	r->p = begin;
 	if (reserve_text(r) < 0)
 		return -1;
-	for (;;) {
-		const char *stop = plain_end(r->p, r->end, &high);
-
-		buffer_add(text, r->p, (size_t)(stop - r->p));
-		r->p = stop;
-		if (r->p == r->end)
-			return wrong(r, "has a string without an end");
-		if (*r->p == '"')
-			break;
-		if (*r->p++ != '\\')
-			return wrong(r, "has a control character in a string");
-		if (read_escape(r) < 0)
-			return -1;
-	}
-	r->p++;
+	problem = json_string_decode(text, &r->p, r->end);
+	if (problem)
+		return wrong(r, problem);
 	out->data = text->data + first;
 	out->size = text->size - first;
-	if (high && !text_is_utf8(out->data, out->size))
-		return wrong(r, "has a string that is not UTF-8");
 	return 0;
 }
 
@@ -229,7 +128,7 @@ static int read_string(struct reader *r, struct slice *out)
 	const char *begin = r->p;
 	int high = 0;
 
-	r->p = plain_end(begin, r->end, &high);
+	r->p = json_plain_end(begin, r->end, &high);
 	if (r->p == r->end || *r->p != '"')
 		return read_escaped(r, begin, out);
 	out->data = begin;

@@ -62,7 +62,7 @@ static inline int table_writer_row(struct table_writer *w, int64_t rowid,
 static inline int table_writer_line(struct table_writer *w, const char *line,
 				    size_t size, struct error *err)
 {
-	if (chunk_segment_line(w->segment, line, size, err) < 0)
+	if (chunk_segment_line(w->segment, line, size, NULL, 0, err) < 0)
 		return -1;
 	return table_writer_add(w, w->step, err);
 }
