@@ -12,6 +12,7 @@
 /* From connecting to the end of the request's head. */
 #define HEAD_MS       10000
 #define HEAD_MS_TIGHT 2000  /* when half of the connections are taken */
+#define SETTLED_MS    500   /* what was sent with the last byte was read */
 #define ANSWER_MS     10000 /* to take a short answer */
 /* Clients and proxies give up what is silent for half a minute or a minute. */
 #define TURN_MS 15000
@@ -128,7 +129,9 @@ static void look_at(struct server *s, struct client *c, int64_t head_ms,
 	struct request *r = c->request;
 
 	if (!r) {
-		if (now - c->since_ms > head_ms || c->served)
+		/* libmicrohttpd waits for more also where none can come */
+		if (now - c->since_ms > head_ms || c->served ||
+		    (now - c->since_ms > SETTLED_MS && has_left(c)))
 			shutdown(c->fd, SHUT_RDWR);
 		return;
 	}

@@ -23,16 +23,16 @@ class Answer:
 
 
 def unchunked(data):
-    out = b""
+    out, at = [], 0
     while True:
-        line, found, rest = data.partition(b"\r\n")
-        if not found:
-            return out, False
-        size = int(line, 16)
-        out += rest[:size]
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            return b"".join(out), False
+        size = int(data[at:end], 16)
+        out.append(data[end + 2:end + 2 + size])
         if not size:
-            return out, True
-        data = rest[size + 2:]
+            return b"".join(out), True
+        at = end + 2 + size + 2
 
 
 def listening(said):
@@ -84,7 +84,7 @@ class Serving:
 
     def send(self, data, timeout=60):
         """Send these bytes and take all that comes back."""
-        out = b""
+        out = bytearray()
         with self.connect(timeout) as s:
             try:
                 s.sendall(data)
@@ -95,7 +95,7 @@ class Serving:
                     out += piece
             except ConnectionError:
                 pass
-        return Answer(out)
+        return Answer(bytes(out))
 
     def head(self, method="GET", path="/export", key=None, host="127.0.0.1", headers=()):
         lines = ["%s %s HTTP/1.1" % (method, path), "Host: " + host, *headers]
