@@ -192,6 +192,12 @@ static int start(struct fetch *f, struct error *err)
 
 	o.stall_s = at_most(o.stall_s, HTTPS_STALL_S, left);
 	o.connect_s = at_most(o.connect_s, HTTPS_CONNECT_S, left);
+	if (f->o.total_s) {
+		int64_t rest = f->o.total_s - elapsed_s(f);
+
+		/* 0 would be no limit */
+		f->request.total_s = rest > 0 ? (unsigned int)rest : 1;
+	}
 	https_free(f->https);
 	f->https = NULL;
 	https_reply_release(&f->reply);
@@ -231,7 +237,8 @@ static int wait_to_ask(struct fetch *f, int attempt, const struct error *why)
 	if (wait_s < 0)
 		wait_s = (int64_t)1 << attempt;
 	until = elapsed_s(f) + wait_s;
-	if (wait_s > DEADLINE_S || until > DEADLINE_S - SHORTEST_S)
+	if (wait_s > DEADLINE_S || until > DEADLINE_S - SHORTEST_S ||
+	    (f->o.total_s && until >= f->o.total_s))
 		return 0;
 	if (f->o.waiting)
 		f->o.waiting(f->o.payload, why->message, wait_s);

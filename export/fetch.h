@@ -27,7 +27,7 @@ struct fetch_options {
 	const struct secret *secret;
 	const char *known_etag; /* of what we have already, or NULL */
 	uint64_t limit_bytes;   /* of the document, not as it is sent */
-	unsigned int total_s;   /* for one answer; 0: as long as bytes flow */
+	unsigned int total_s;   /* for all of it; 0: as long as bytes flow */
 	/* Told before another attempt is made; or NULL. */
 	void (*waiting)(void *payload, const char *why, int64_t wait_s);
 	void *payload;

@@ -20,6 +20,9 @@ dbstow("export", "app.db", "--repo", "local")
 new_repo()
 os.mkdir("tmp")
 document = open("app.json", "rb").read()
+sql("short.db", "CREATE TABLE a(b); INSERT INTO a VALUES(1)")
+dbstow("export", "short.db", "--output", "short.json")
+short = open("short.json", "rb").read()
 seen, counts, lock = [], {}, threading.Lock()
 
 
@@ -83,6 +86,10 @@ def serve(c):
         body = gzip.compress(document) if parts[1] == "gzip" else document
         more = ["Content-Encoding: gzip"] if parts[1] == "gzip" else []
         return answer(c, body, headers=more, framing=parts[2], cut=int(float(parts[3]) * len(body)))
+    if kind == "byte":
+        body = gzip.compress(short) if parts[1] == "gzip" else short
+        more = ["Content-Encoding: gzip"] if parts[1] == "gzip" else []
+        return answer(c, body, headers=more, framing=parts[2], cut=int(parts[3]))
     if kind == "bomb":
         return bomb(c)
     if kind == "endless":
@@ -202,6 +209,25 @@ with Authority("ca") as ca, Tcp(serve, ca.certificate()) as web:
                 check(r.status == 5 or (framing == "close" and r.status in (1, 3)), "%s: %d %s" % (path, r.status, r.err))
                 check(state() == before, "%s left something" % path)
     check("is incomplete: it ends in line" in run(DBSTOW, "fetch", web.url("cut/plain/close/0.5"), "--repo", "repo", env=env).err, "incomplete")
+
+    # ---- cut at many bytes, or with CUT_STEP=1 at each; what lacks nothing but a line's end is whole ----
+    step = int(os.environ.get("CUT_STEP", "41"))
+    new_repo("cut")
+    for how, size in (("plain", len(short)), ("gzip", len(gzip.compress(short)))):
+        for framing, more in (("length", 0), ("chunked", 11), ("close", 0)):
+            for at in sorted({*range(1, size, step), *range(size + more - 13, size + more)}):
+                r = run(DBSTOW, "fetch", web.url("byte/%s/%s/%d" % (how, framing, at)), "--repo", "cut", "--timeout", "1", env=env)
+                name = "%s, %s, cut at %d of %d: " % (how, framing, at, size)
+                no_key(r)
+                if framing == "close" and (r.status == 0 or at >= size - (8 if how == "gzip" else 1)):
+                    check(at >= size - 13 and r.status == 0, "%sa part counted: %d %s" % (name, r.status, r.err))
+                    git("update-ref", "-d", "refs/heads/database-backups", repo="cut")
+                    continue
+                said = r.err.splitlines()
+                check(len(said) == 1 and said[0].startswith("dbstow: "), name + r.err)
+                check(r.status == 5 or (framing == "close" and r.status in (1, 3)), "%s%d %s" % (name, r.status, r.err))
+                check(tip("cut") is None and os.listdir("tmp") == [], name + "something is left")
+    fsck("cut")
 
     # ---- what is no document, or too much of it ----
     refused("bomb", "URL sent more than the 20000000 bytes it may", "--max-bytes", "20M", most=60)
