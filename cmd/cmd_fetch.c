@@ -285,6 +285,7 @@ struct saving {
 	void *payload;
 	uint64_t rows, tables;
 	int partial; /* --allow-partial */
+	int records; /* it has models, not tables */
 	size_t left_out;
 };
 
@@ -321,6 +322,7 @@ static int save(struct output *o,
 		rc = incoming_put(&in, v->partial, hash, NULL, &content, err);
 	if (rc == 0) {
 		storing_count(&totals, incoming_catalog(&in), &content);
+		v->records = in.dump != NULL;
 		v->left_out = incoming_catalog(&in)->left_out_count;
 		v->tables = totals.tables;
 		v->rows = totals.rows;
@@ -340,8 +342,8 @@ static void tell_saved(const struct fetch_command *f, const struct saving *v)
 			"{s:o, s:I, s:I}", "output", json_text(path), "tables",
 			(json_int_t)v->tables, "rows", (json_int_t)v->rows));
 	cmd_note(f->cmd, "%s: %s, %s written to %s", fetch_label(v->from),
-		 cmd_count(tables, v->tables, "table"),
-		 cmd_count(rows, v->rows, "row"),
+		 cmd_count(tables, v->tables, v->records ? "model" : "table"),
+		 cmd_count(rows, v->rows, v->records ? "record" : "row"),
 		 path ? path : "standard output");
 }
 

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "cmd/cmd.h"
 #include "cmd/snapshots.h"
-#include "cmd/storing.h"
 #include "cmd/sync.h"
 #include "gitstore/gitstore.h"
 #include "gitstore/sync.h"
@@ -129,7 +128,7 @@ static void judge(struct status *s)
 			     "left models out (see 'dbstow show')");
 	/* where there is no schema, reading back is all that can be done */
 	if (!is_proven(latest) &&
-	    !(latest->drill && !strcmp(latest->drill, STORING_NO_SCHEMA)))
+	    !(latest->drill && !strcmp(latest->drill, GITSTORE_NO_SCHEMA)))
 		attention(s, "the newest snapshot was never restored; export "
 			     "without --no-drill to prove it");
 	judge_remotes(s);

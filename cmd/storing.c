@@ -220,16 +220,15 @@ static struct catalog *newest_catalog(const struct storing *s)
 static int check_engine(const struct storing *s, const struct catalog *newest,
 			struct error *err)
 {
-	if (!newest || records_are(newest) == records_are(s->catalog))
+	static const char *const words[] = { "a database", "records" };
+	int mine = records_are(s->catalog);
+
+	if (!newest || records_are(newest) == mine)
 		return 0;
 	return error_set(err, ERROR_REFUSED,
-			 "the branch '%s' holds %s, and this %s; take another "
-			 "one with --branch NAME",
-			 gitstore_branch(s->store),
-			 records_are(newest) ? "records without a schema"
-					     : "a database with its schema",
-			 records_are(newest) ? "is a database with its schema"
-					     : "are records without a schema");
+			 "the branch '%s' holds snapshots of %s, not of %s; "
+			 "take another one with --branch NAME",
+			 gitstore_branch(s->store), words[!mine], words[mine]);
 }
 
 /* ---- onto the branch ---- */
@@ -321,7 +320,7 @@ static int equals_newest(const struct storing *s)
 static int is_proven(const char *drill)
 {
 	return drill &&
-	       (!strcmp(drill, "ok") || !strcmp(drill, STORING_NO_SCHEMA));
+	       (!strcmp(drill, "ok") || !strcmp(drill, GITSTORE_NO_SCHEMA));
 }
 
 int storing_is_stored(const struct storing *s)
@@ -394,8 +393,10 @@ static void tell(const struct storing *s, json_t *remotes)
 		fflush(stdout);
 	}
 	cmd_note(s->cmd, "%s: %s, %s, %s of JSON", s->info.source,
-		 cmd_count(tables, s->info.tables, "table"),
-		 cmd_count(rows, s->info.rows, "row"),
+		 cmd_count(tables, s->info.tables,
+			   s->info.engine ? "model" : "table"),
+		 cmd_count(rows, s->info.rows,
+			   s->info.engine ? "record" : "row"),
 		 cmd_bytes(bytes, s->info.bytes));
 	if (res->unchanged)
 		cmd_note(s->cmd,

@@ -83,10 +83,6 @@ void storing_rows(struct storing *s, struct storing_tick *t, int rc);
 void storing_count(struct snapshot_info *info, const struct catalog *c,
 		   const struct object_id *content);
 
-/** What takes the drill's place where there is no schema to restore into: all
- *  is read back and compared. */
-#define STORING_NO_SCHEMA "none (no schema)"
-
 /** The tables that people know. */
 uint64_t storing_tables(const struct catalog *c);
 

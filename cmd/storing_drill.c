@@ -115,7 +115,7 @@ static int read_back(struct storing *s, struct source *from, struct error *err)
 					 ? "read back: %s; nothing was stored"
 					 : "%s",
 				 why.message);
-	snprintf(s->drill, sizeof(s->drill), STORING_NO_SCHEMA);
+	snprintf(s->drill, sizeof(s->drill), GITSTORE_NO_SCHEMA);
 	return 0;
 }
 

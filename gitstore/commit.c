@@ -350,13 +350,16 @@ struct addition {
 	unsigned int serial; /* 0: not made yet */
 };
 
-static int is_ok(const char *drill)
+/* How good a proof is. */
+static int rank(const char *drill)
 {
-	return drill && !strcmp(drill, "ok");
+	if (drill && !strcmp(drill, "ok"))
+		return 2;
+	return drill && !strcmp(drill, GITSTORE_NO_SCHEMA);
 }
 
-/* Equal content adds nothing, but a proof that was missing: a snapshot that
- * was never restored gives way to one that was. */
+/* Equal content adds nothing, but a better proof: a snapshot that was never
+ * restored gives way to one that was. */
 static int is_unchanged(const struct history *h,
 			const struct gitstore_snapshot *s)
 {
@@ -364,7 +367,7 @@ static int is_unchanged(const struct history *h,
 
 	return h->count && !s->always && !s->name && !s->description &&
 	       object_same(&newest->content, &s->content) &&
-	       (is_ok(newest->drill) || !is_ok(s->drill));
+	       rank(newest->drill) >= rank(s->drill);
 }
 
 static int is_taken(const struct history *h, const struct object_id *id)

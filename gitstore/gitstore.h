@@ -78,6 +78,10 @@ int gitstore_config_wrong(struct gitstore *g, const char *key,
 
 /* ---- history ---- */
 
+/** A snapshot's drill where there is no schema to restore into: all was read
+ *  back and compared. */
+#define GITSTORE_NO_SCHEMA "none (no schema)"
+
 /** What the branch knows of one snapshot without reading its files. */
 struct snapshot {
 	struct object_id id;      /* the commit: the snapshot's id */
@@ -225,7 +229,7 @@ struct gitstore_snapshot {
 	int64_t created_at_s;
 	const char *source;
 	const char *name, *kind, *description, *schema_revision; /* or NULL */
-	const char *drill;   /* "ok" or "none (reason)" */
+	const char *drill;   /* "ok", GITSTORE_NO_SCHEMA, "none (reason)" */
 	const char *partial; /* as in struct snapshot */
 	const char *changes; /* body text: lines "users: 1,204 rows (+3)" */
 	uint64_t tables, rows, bytes;
