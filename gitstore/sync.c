@@ -86,7 +86,7 @@ static int read_ours(struct sync *s, struct error *err)
 static int check_sides(struct sync *s, struct error *err)
 {
 	if (!s->ref.exists && !have_ours(s))
-		return error_set(err, ERROR_FAILED,
+		return error_set(err, ERROR_NOBRANCH,
 				 "there is no branch '%s', neither here nor at "
 				 "the remote %s; 'dbstow export' makes one",
 				 s->g->branch, remote_label(s->r));
