@@ -11,6 +11,7 @@
 #include "snapshot/catalog.h"
 #include "snapshot/chunks_internal.h"
 #include "snapshot/diff_internal.h"
+#include "snapshot/record.h"
 
 struct diff {
 	struct source *sources[2];
@@ -265,9 +266,43 @@ static int compare_rows(struct work *w, struct error *err)
 	return diff_keys_finish(w->keys, take, w, err);
 }
 
+/* Tells whether lines are sound. */
+struct judge {
+	struct row_shape *shape;
+	struct row_span *values;
+	struct record_reader *records; /* ORDER_RECORDS, else NULL */
+};
+
+static int judge_new(struct judge *j, const struct table *t, struct error *err)
+{
+	if (t->order == ORDER_RECORDS)
+		return record_reader_new(&j->records, err);
+	if (row_shape_new(&j->shape, t, err) < 0)
+		return -1;
+	j->values = calloc(row_shape_values(j->shape) + 1, sizeof(*j->values));
+	return j->values ? 0 : error_nomem(err);
+}
+
+static void judge_release(struct judge *j)
+{
+	record_reader_free(j->records);
+	row_shape_free(j->shape);
+	free(j->values);
+}
+
+static int judge_line(struct judge *j, const char *line, size_t size,
+		      struct error *err)
+{
+	struct row_span rowid;
+	struct record record;
+
+	if (j->records)
+		return record_from_line(j->records, line, size, &record, err);
+	return row_split(j->shape, line, size, &rowid, j->values, err);
+}
+
 /* The lines of a file, while more are wanted. */
-static int give_lines(struct work *w, enum diff_side side,
-		      struct row_shape *shape, struct row_span *values,
+static int give_lines(struct work *w, enum diff_side side, struct judge *judge,
 		      struct error *err)
 {
 	struct diff_row row = {
@@ -275,15 +310,13 @@ static int give_lines(struct work *w, enum diff_side side,
 	};
 	const char *p = w->lines[side].data, *end = p + w->lines[side].size;
 	struct error cause = ERROR_INIT;
-	struct row_span rowid;
 
 	for (; p < end && !w->enough; p += row.sizes[side] + 1) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
 
 		row.lines[side] = p;
 		row.sizes[side] = (size_t)(newline - p);
-		if (row_split(shape, p, row.sizes[side], &rowid, values,
-			      &cause) < 0)
+		if (judge_line(judge, p, row.sizes[side], &cause) < 0)
 			return diff_chunks_damage(w->chunks, err,
 						  cause.message);
 		if (give(w, &row, err) < 0)
@@ -296,8 +329,7 @@ static int give_lines(struct work *w, enum diff_side side,
 static int only_rows(struct work *w, enum diff_side side, struct error *err)
 {
 	const struct table *t = w->table->sides[side];
-	struct row_shape *shape = NULL;
-	struct row_span *values = NULL;
+	struct judge judge = { NULL, NULL, NULL };
 	int rc = -1;
 
 	if (side == DIFF_A)
@@ -306,20 +338,14 @@ static int only_rows(struct work *w, enum diff_side side, struct error *err)
 		w->table->added = t->rows;
 	if (!w->taker->row)
 		return 0;
-	if (row_shape_new(&shape, t, err) < 0)
+	if (judge_new(&judge, t, err) < 0)
 		goto done;
-	values = calloc(row_shape_values(shape) + 1, sizeof(*values));
-	if (!values) {
-		error_nomem(err);
-		goto done;
-	}
 	while (!w->enough && (rc = next_lines(w, err)) > 0)
-		if (give_lines(w, side, shape, values, err) < 0)
+		if (give_lines(w, side, &judge, err) < 0)
 			goto done;
 	rc = rc < 0 ? -1 : 0;
 done:
-	row_shape_free(shape);
-	free(values);
+	judge_release(&judge);
 	return rc;
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "snapshot/catalog.h"
 #include "snapshot/diff_internal.h"
+#include "snapshot/record.h"
 #include "snapshot/row_internal.h"
 
 /* Where a side has the value: in a column, or as a rowid that is none. */
@@ -23,7 +24,124 @@ struct diff_cells {
 	struct diff_cell *cells;
 	struct place *places;
 	size_t count;
+	/* of records, whose cells are found anew for each */
+	int are_records;
+	size_t capacity;
+	struct buffer names;
 };
+
+/* ---- records ---- */
+
+/* The names move while more come: a cell's stands at its place until then. */
+static int add_field(struct diff_cells *c, struct json_piece name,
+		     struct error *err)
+{
+	size_t capacity = c->capacity ? c->capacity * 2 : 64;
+	struct diff_cell *cells;
+	struct place *places;
+
+	if (c->count == c->capacity) {
+		cells = reallocarray(c->cells, capacity, sizeof(*cells));
+		if (!cells)
+			return error_nomem(err);
+		c->cells = cells;
+		places = reallocarray(c->places, capacity, sizeof(*places));
+		if (!places)
+			return error_nomem(err);
+		c->places = places;
+		c->capacity = capacity;
+	}
+	memset(&c->cells[c->count], 0, sizeof(*c->cells));
+	c->places[c->count++].at[0] = c->names.size;
+	if (name.data)
+		json_piece_text(&c->names, name);
+	else
+		buffer_str(&c->names, "pk");
+	buffer_byte(&c->names, '\0');
+	return buffer_failed(&c->names) ? error_nomem(err) : 0;
+}
+
+/* One side's record on its way. */
+struct walk {
+	struct json_walk fields;
+	struct json_piece name, value; /* the next field */
+	int more;
+};
+
+static void step(struct walk *w)
+{
+	w->more = json_walk_next(&w->fields, &w->name, &w->value);
+}
+
+/* @return its pk; not there: it has none */
+static struct json_piece begin_record(struct walk *w, const char *line,
+				      size_t size)
+{
+	struct json_piece pk = { NULL, 0 }, name, value = { "{}", 2 };
+	struct json_walk members;
+
+	if (line) {
+		json_walk_begin(&members, (struct json_piece){ line, size });
+		json_walk_next(&members, &name, &value);
+		if (json_piece_is(name, "pk")) {
+			pk = value;
+			json_walk_next(&members, &name, &value);
+		}
+	}
+	json_walk_begin(&w->fields, value);
+	step(w);
+	return pk;
+}
+
+static void set_value(struct diff_cells *c, int side, struct json_piece value)
+{
+	c->cells[c->count - 1].values[side] =
+		(struct row_span){ value.data, value.size };
+}
+
+/* Fields are sorted by name on both sides. */
+static int split_records(struct diff_cells *c, const struct diff_row *row,
+			 struct error *err)
+{
+	struct json_piece pks[2];
+	struct walk w[2];
+	int side;
+
+	c->count = 0;
+	buffer_clear(&c->names);
+	for (side = DIFF_A; side <= DIFF_B; side++)
+		pks[side] = begin_record(&w[side], row->lines[side],
+					 row->sizes[side]);
+	if (pks[DIFF_A].data || pks[DIFF_B].data) {
+		if (add_field(c, (struct json_piece){ NULL, 0 }, err) < 0)
+			return -1;
+		c->cells[0].key = 1;
+		set_value(c, DIFF_A, pks[DIFF_A]);
+		set_value(c, DIFF_B, pks[DIFF_B]);
+	}
+	while (w[DIFF_A].more || w[DIFF_B].more) {
+		int order = !w[DIFF_A].more ? 1
+			    : !w[DIFF_B].more
+				    ? -1
+				    : record_compare_names(w[DIFF_A].name,
+							   w[DIFF_B].name);
+		int first = order <= 0 ? DIFF_A : DIFF_B;
+
+		if (add_field(c, w[first].name, err) < 0)
+			return -1;
+		for (side = DIFF_A; side <= DIFF_B; side++) {
+			if (order && side != first)
+				continue;
+			set_value(c, side, w[side].value);
+			step(&w[side]);
+		}
+	}
+	for (size_t i = 0; i < c->count; i++)
+		c->cells[i].name = c->names.data + c->places[i].at[0];
+	return 0;
+}
+
+/* ---- rows ---- */
 
 static struct diff_cell *add_cell(struct diff_cells *c, const char *name)
 {
@@ -99,6 +217,12 @@ int diff_cells_new(struct diff_cells **out, const struct diff_table *t,
 	*out = NULL;
 	if (!c)
 		return error_nomem(err);
+	if (t->sides[t->sides[DIFF_B] ? DIFF_B : DIFF_A]->order ==
+	    ORDER_RECORDS) {
+		c->are_records = 1;
+		*out = c;
+		return 0;
+	}
 	for (side = DIFF_A; side <= DIFF_B; side++)
 		room += t->sides[side] ? t->sides[side]->column_count + 1 : 0;
 	c->cells = calloc(room, sizeof(*c->cells));
@@ -137,6 +261,7 @@ void diff_cells_free(struct diff_cells *c)
 	free(c->values[DIFF_B]);
 	free(c->cells);
 	free(c->places);
+	buffer_release(&c->names);
 	free(c);
 }
 
@@ -148,6 +273,13 @@ int diff_cells_split(struct diff_cells *c, const struct diff_row *row,
 	int side;
 	size_t i;
 
+	if (c->are_records) {
+		if (split_records(c, row, err) < 0)
+			return -1;
+		*out = c->cells;
+		*count = c->count;
+		return 0;
+	}
 	for (side = DIFF_A; side <= DIFF_B; side++) {
 		struct row_span rowid = none;
 

@@ -4,7 +4,9 @@
  * What is sorted, bytewise: the key, the line, a newline, the side.  The key is
  * a rowid as eight bytes that sort as the number does, or the JSON of the
  * key's values with a NUL behind them, or nothing: the line itself tells rows
- * apart.  No line holds a NUL or a newline.
+ * apart.  No line holds a NUL or a newline.  Records have the key that they are
+ * sorted by in a snapshot, with a NUL behind it; without a pk it is their first
+ * byte alone, and the line tells them apart.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +16,18 @@
 #include "snapshot/catalog.h"
 #include "snapshot/chunks_internal.h"
 #include "snapshot/diff_internal.h"
+#include "snapshot/record.h"
 #include "snapshot/row_internal.h"
 
 #define ROWID_BYTES 8
 
-enum key_kind { KEY_ROWID, KEY_VALUES, KEY_NONE };
+enum key_kind { KEY_ROWID, KEY_VALUES, KEY_RECORD, KEY_NONE };
 
 struct diff_keys {
 	enum key_kind kind;
-	struct row_shape *shapes[2]; /* NULL: the side has no such table */
-	struct row_span *values;     /* of the line at hand */
+	struct row_shape *shapes[2];   /* NULL: the side has no such table */
+	struct row_span *values;       /* of the line at hand */
+	struct record_reader *records; /* KEY_RECORD */
 	struct sorter *sorter;
 	struct buffer record, shown;
 
@@ -80,6 +84,11 @@ static int choose_kind(struct diff_keys *k, struct error *err)
 	const struct row_shape *a = k->shapes[DIFF_A], *b = k->shapes[DIFF_B];
 	int same = 0;
 
+	if (a->table->order == ORDER_RECORDS &&
+	    b->table->order == ORDER_RECORDS) {
+		k->kind = KEY_RECORD;
+		return record_reader_new(&k->records, err);
+	}
 	/* a rowid may be called otherwise now, and is still the rowid */
 	if (a->table->order == ORDER_ROWID && b->table->order == ORDER_ROWID) {
 		k->kind = KEY_ROWID;
@@ -130,6 +139,7 @@ void diff_keys_free(struct diff_keys *k)
 	row_shape_free(k->shapes[DIFF_A]);
 	row_shape_free(k->shapes[DIFF_B]);
 	free(k->values);
+	record_reader_free(k->records);
 	sorter_free(k->sorter);
 	buffer_release(&k->record);
 	buffer_release(&k->shown);
@@ -209,24 +219,47 @@ static void put_values(struct diff_keys *k, const struct row_shape *s,
 	buffer_byte(&k->record, '\0');
 }
 
+static int put_record(struct diff_keys *k, const char *line, size_t size,
+		      struct error *err)
+{
+	struct record r;
+
+	if (record_from_line(k->records, line, size, &r, err) < 0)
+		return -1;
+	buffer_add(&k->record, r.key.data, r.pk.data ? r.key.size : 1);
+	buffer_byte(&k->record, '\0');
+	return 0;
+}
+
+static int put_key(struct diff_keys *k, enum diff_side side, const char *line,
+		   size_t size, struct error *err)
+{
+	struct row_shape *s = k->shapes[side];
+	struct row_span rowid;
+
+	if (size > ROW_LINE_MAX)
+		return error_set(err, ERROR_DAMAGE, "%zu bytes are too long",
+				 size);
+	if (k->kind == KEY_RECORD)
+		return put_record(k, line, size, err);
+	if (row_split(s, line, size, &rowid, k->values, err) < 0)
+		return -1;
+	if (k->kind == KEY_ROWID)
+		return put_rowid(k, &rowid, err);
+	if (k->kind == KEY_VALUES)
+		put_values(k, s, &rowid);
+	return 0;
+}
+
 int diff_keys_add(struct diff_keys *k, enum diff_side side, const char *line,
 		  size_t size, struct error *err)
 {
-	struct row_shape *s = k->shapes[side];
 	struct error cause = ERROR_INIT;
-	struct row_span rowid;
 
 	buffer_clear(&k->record);
-	if (size > ROW_LINE_MAX)
-		error_set(&cause, ERROR_DAMAGE, "%zu bytes are too long", size);
-	else if (!row_split(s, line, size, &rowid, k->values, &cause) &&
-		 k->kind == KEY_ROWID)
-		put_rowid(k, &rowid, &cause);
-	if (cause.code)
+	if (put_key(k, side, line, size, &cause) < 0)
 		return error_set(err, cause.code, "table '%s': %s",
 				 k->shown.data, cause.message);
-	if (k->kind == KEY_VALUES)
-		put_values(k, s, &rowid);
 	buffer_add(&k->record, line, size);
 	buffer_byte(&k->record, '\n');
 	buffer_byte(&k->record, (char)('0' + side));
@@ -282,6 +315,13 @@ static int wait_for_like(struct diff_keys *k, enum diff_side side,
 	return buffer_failed(&k->waits) ? error_nomem(err) : 0;
 }
 
+/* Lines that are told apart by nothing but themselves. */
+static int is_keyless(const struct diff_keys *k)
+{
+	return k->kind == KEY_NONE || (k->kind == KEY_RECORD && k->line.size &&
+				       k->line.data[0] == RECORD_KEY_NONE);
+}
+
 /* All lines that are equal to k->line have come. */
 static int end_line(struct diff_keys *k, struct error *err)
 {
@@ -292,8 +332,8 @@ static int end_line(struct diff_keys *k, struct error *err)
 	for (; count; count--) {
 		int rc;
 
-		if (k->kind == KEY_NONE)
-			rc = give(k, side, &k->line, 0, err);
+		if (is_keyless(k))
+			rc = give(k, side, &k->line, k->key_size, err);
 		else if (k->is_waiting && k->waits_side != side)
 			rc = give_changed(k, err);
 		else if (!(rc = give_waiting(k, err)))
@@ -314,6 +354,8 @@ static size_t key_size(const struct diff_keys *k, const char *record,
 		return ROWID_BYTES;
 	if (k->kind == KEY_NONE)
 		return 0;
+	if (k->kind == KEY_RECORD)
+		return record_key_size(record) + 1;
 	nul = memchr(record, '\0', size);
 	return (size_t)(nul - record) + 1;
 }

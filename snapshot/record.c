@@ -25,7 +25,12 @@
 #define FEW_NAMES 8
 
 /* What a key begins with: it sorts the kinds of pk. */
-enum key_kind { KEY_NEGATIVE = 1, KEY_NATURAL, KEY_OTHER, KEY_NONE };
+enum key_kind {
+	KEY_NEGATIVE = 1,
+	KEY_NATURAL,
+	KEY_OTHER,
+	KEY_NONE = RECORD_KEY_NONE
+};
 
 /* A member's name, with its quotes, in the buffer it was written to. */
 struct name {
@@ -272,15 +277,23 @@ static int put_name(struct record_reader *r, struct buffer *out)
 	return 0;
 }
 
+int record_compare_names(struct json_piece a, struct json_piece b)
+{
+	/* without the quote at the end: so a name goes before a longer one */
+	size_t shorter = (a.size < b.size ? a.size : b.size) - 1;
+	int order = memcmp(a.data, b.data, shorter);
+
+	return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 static int compare_names(const void *a, const void *b, void *text)
 {
 	const struct name *x = a, *y = b;
 	const char *base = text;
-	/* without the quote at the end: so a name goes before a longer one */
-	size_t shorter = (x->size < y->size ? x->size : y->size) - 1;
-	int order = memcmp(base + x->at, base + y->at, shorter);
 
-	return order ? order : (x->size > y->size) - (x->size < y->size);
+	return record_compare_names(
+		(struct json_piece){ base + x->at, x->size },
+		(struct json_piece){ base + y->at, y->size });
 }
 
 /* Sort the names from `first` on, which stand in `out`; each is there once. */
@@ -581,6 +594,20 @@ static void put_key(struct record_reader *r, struct record *out)
 		buffer_add(key, out->pk.data, out->pk.size);
 	}
 	out->key = (struct json_piece){ key->data, key->size };
+}
+
+size_t record_key_size(const char *key)
+{
+	unsigned char flip = *key == KEY_NEGATIVE ? 0xff : 0;
+	size_t count = 0;
+
+	if (*key == KEY_NONE)
+		return 1;
+	if (*key == KEY_OTHER)
+		return strlen(key);
+	for (size_t i = 1; i <= 4; i++)
+		count = count << 8 | (size_t)((unsigned char)key[i] ^ flip);
+	return 5 + count;
 }
 
 int record_from_json(struct record_reader *r, const char *text, size_t size,

@@ -68,6 +68,17 @@ int record_from_json(struct record_reader *r, const char *text, size_t size,
 int record_from_line(struct record_reader *r, const char *line, size_t size,
 		     struct record *out, struct error *err);
 
+/** What the key of a record without a pk begins with. */
+#define RECORD_KEY_NONE 4
+
+/** The size of a key that has a NUL behind it; 1 for that of a record without a
+ *  pk, whose line follows. */
+size_t record_key_size(const char *key);
+
+/** The order of two names as they stand in `fields`, with their quotes.
+ *  @return as memcmp() */
+int record_compare_names(struct json_piece a, struct json_piece b);
+
 /** Append `pk 7`, `pk "x"` or `no pk` for people, cut where it is long. */
 void record_show_pk(struct buffer *out, const struct record *record);
 

@@ -75,6 +75,30 @@ out = dbstow("list", "--repo", "repo").out
 check("more" in out and "5 snapshots of 'app', 0 proven restorable" in out, out)
 check(dbstow("status", "--repo", "repo").out.startswith("branch    5 snapshots of app\n"), "status")
 
+# ---- what changed, by pk and field ----
+r = json.loads(dbstow("diff", "latest~2", "latest~1", "--repo", "repo", "--json").out)
+check(r["schema"] == [] and r["tables"] == [
+    {"name": "auth.user", "added": 0, "changed": 1, "removed": 0, "rows": [
+        {"change": "changed", "key": {"pk": 1234}, "columns": {"username": {"old": "user 1234", "new": "user with another and longer name"}}}]}], "diff: %s" % r)
+out = dbstow("diff", "--repo", "repo", err="1 table: 2 rows added, 0 changed, 0 removed").out
+check(re.search(r'\n  \+ {"pk":-7,"fields":{"big":10+7,.*"username":"user -7"}}\n  \+ {"pk":3000,', out), out)
+new_repo("two")
+for text in ('[{"model":"a","pk":10,"fields":{"x":1.0,"y":null,"ab":1}},{"model":"a","pk":9,"fields":{}},{"model":"a","pk":"k","fields":{"x":1}},'
+             '{"model":"b","fields":{"x":1}},{"model":"b","fields":{"x":1}},{"model":"c","pk":1,"fields":{"x":1}}]',
+             '[{"model":"a","pk":10,"fields":{"x":1.00,"z\\n":"t","ab":1}},{"model":"a","pk":-9,"fields":{}},{"model":"a","pk":"k","fields":{"x":2}},'
+             '{"model":"b","fields":{"x":1}},{"model":"b","fields":{"x":2}},{"model":"d","pk":1,"fields":{"x":1}}]'):
+    write("two.json", text)
+    dbstow("import", "two.json", "--repo", "two", "--source", "two")
+r = json.loads(dbstow("diff", "--repo", "two", "--json").out)
+check([(t["name"], t["added"], t["changed"], t["removed"]) for t in r["tables"]] == [("a", 1, 2, 1), ("b", 1, 0, 1), ("d", 1, 0, 0), ("c", 0, 0, 1)],
+      "diff: %s" % r)
+check(r["tables"][0]["rows"] == [
+    {"change": "added", "row": {"pk": -9}}, {"change": "removed", "row": {"pk": 9}},
+    {"change": "changed", "key": {"pk": 10}, "columns": {"x": {"old": 1.0, "new": 1.0}, "y": {"old": None, "new": None}, "z\n": {"old": None, "new": "t"}}},
+    {"change": "changed", "key": {"pk": "k"}, "columns": {"x": {"old": 1, "new": 2}}}], "diff: %s" % r)
+check(r["tables"][1]["rows"] == [{"change": "removed", "row": {"x": 1}}, {"change": "added", "row": {"x": 2}}], "diff: %s" % r)
+dbstow("diff", "--repo", "two", "--from", "two.json", "--exit-code", err="no difference", env=scratch)
+
 # ---- verified, and not without a schema proven ----
 dbstow("verify", "--repo", "repo", "--all", env=scratch)
 r = json.loads(dbstow("verify", "--repo", "repo", "--drill", "--json", status=7,
