@@ -20,10 +20,11 @@
 #include "export/export.h"
 #include "gitstore/gitstore.h"
 #include "snapshot/catalog.h"
+#include "snapshot/model_map.h"
 
 struct export_options {
 	struct storing_options storing;
-	const char *db, *output, *app_commit;
+	const char *db, *output, *format, *map, *app_commit;
 	unsigned int timeout_s;
 	int allow_empty, rescan;
 };
@@ -247,6 +248,75 @@ static void tell_document(const struct run *r)
 		 strcmp(r->o->output, "-") ? r->o->output : "standard output");
 }
 
+/* The list that Django's loaddata takes, instead of the document. */
+struct dumpdata {
+	struct output base;
+	struct run *run;
+	struct model_map *map;
+	struct dumpdata_report report;
+};
+
+static int make_dumpdata(struct output *o,
+			 int (*write)(void *payload, const void *data,
+				      size_t size, struct error *err),
+			 void *payload, struct error *err)
+{
+	struct dumpdata *d = (struct dumpdata *)o;
+
+	return export_dumpdata(o->db, o->catalog, d->map, NULL, write, payload,
+			       &d->report, err);
+}
+
+static void tell_dumpdata(const struct run *r, const struct dumpdata_report *d)
+{
+	char models[CMD_NUMBER_SIZE * 2], records[CMD_NUMBER_SIZE * 2];
+	const char *output = r->o->output;
+
+	for (size_t i = 0; i < d->left_out_count; i++)
+		cmd_note(r->cmd,
+			 "note: table '%s' was left out: it is no model that "
+			 "django_content_type or --map tells",
+			 d->left_out[i]);
+	if (r->cmd->json && strcmp(output, "-") != 0) {
+		json_t *left_out = json_array();
+
+		for (size_t i = 0; i < d->left_out_count; i++)
+			json_array_append_new(left_out,
+					      json_text(d->left_out[i]));
+		json_print(json_pack(
+			"{s:o, s:I, s:I, s:o}", "output", json_text(output),
+			"models", (json_int_t)d->models, "records",
+			(json_int_t)d->records, "left_out", left_out));
+	}
+	cmd_note(r->cmd, "%s: %s, %s written to %s", r->s.info.source,
+		 cmd_count(models, d->models, "model"),
+		 cmd_count(records, d->records, "record"),
+		 strcmp(output, "-") ? output : "standard output");
+}
+
+static int dumpdata(struct run *r, struct error *err)
+{
+	struct dumpdata d = { .base = { .make = make_dumpdata }, .run = r };
+	int rc = -1;
+
+	if (r->o->map && model_map_read(&d.map, r->o->map, err) < 0)
+		return -1;
+	if (output_check(r->o->output, r->o->db, err) == 0 &&
+	    open_database(r, err) == 0 &&
+	    database_catalog(r->db, &r->catalog, err) == 0) {
+		fill_info(r);
+		d.base.db = r->db;
+		d.base.catalog = r->catalog;
+		d.base.info = &r->s.info;
+		rc = output_write(&d.base, r->o->output, err);
+	}
+	if (rc == 0)
+		tell_dumpdata(r, &d.report);
+	dumpdata_report_release(&d.report);
+	model_map_free(d.map);
+	return rc;
+}
+
 static int document(struct run *r, struct error *err)
 {
 	struct output o = { .info = &r->s.info };
@@ -276,6 +346,26 @@ static void run_release(struct run *r)
 	buffer_release(&r->identity);
 	storing_release(&r->s); /* its drill may be at work on the catalog */
 	catalog_free(r->catalog);
+}
+
+static int is_dumpdata(const struct export_options *o)
+{
+	return o->format && !strcmp(o->format, "dumpdata");
+}
+
+static int check_format(const struct export_options *o, struct error *err)
+{
+	if (o->format && !is_dumpdata(o) && strcmp(o->format, "dbstow") != 0)
+		return error_set(err, ERROR_USAGE,
+				 "--format is dbstow or dumpdata, not '%s'",
+				 o->format);
+	if (o->format && !o->output)
+		return error_set(err, ERROR_USAGE,
+				 "--format is for what --output writes");
+	if (o->map && !is_dumpdata(o))
+		return error_set(err, ERROR_USAGE,
+				 "--map is for --format dumpdata");
+	return 0;
 }
 
 int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
@@ -315,6 +405,16 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 		  .text = &o.output,
 		  .arg = "FILE|-",
 		  .help = "write one JSON document instead; no git" },
+		{ .name = "format",
+		  .text = &o.format,
+		  .arg = "FORMAT",
+		  .help = "of --output: dbstow (default), or dumpdata for "
+			  "Django's loaddata" },
+		{ .name = "map",
+		  .text = &o.map,
+		  .arg = "FILE",
+		  .help = "with --format dumpdata: names of models, tables and "
+			  "fields that are not Django's" },
 		{ .name = NULL },
 	};
 	int rc;
@@ -332,6 +432,8 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 				 "or set DBSTOW_DB");
 	if (cmd_database(o.db, &o.db, err) < 0 || storing_check(s, err) < 0)
 		return -1;
+	if (check_format(&o, err) < 0)
+		return -1;
 	if (s->push && o.output)
 		return error_set(err, ERROR_USAGE,
 				 "--output writes no snapshot that --push "
@@ -342,7 +444,10 @@ int cmd_export(struct cmd *c, int argc, char **argv, struct error *err)
 		return error_set(err, ERROR_USAGE,
 				 "the file's name has control characters; give "
 				 "a plain name with --source");
-	rc = o.output ? document(&r, err) : snapshot_to_branch(&r, err);
+	if (!o.output)
+		rc = snapshot_to_branch(&r, err);
+	else
+		rc = is_dumpdata(&o) ? dumpdata(&r, err) : document(&r, err);
 	run_release(&r);
 	return rc;
 }

@@ -15,6 +15,7 @@ struct document;
 struct dump;
 struct error;
 struct export_cache;
+struct model_map;
 struct sink;
 struct snapshot_info;
 
@@ -93,5 +94,29 @@ int export_document(struct database *db, struct catalog *c,
 		    int (*write)(void *payload, const void *data, size_t size,
 				 struct error *err),
 		    void *payload, struct error *err);
+
+struct dumpdata_report {
+	uint64_t models, records;
+	const char **left_out; /* tables that are no models; names borrowed
+				  from the catalog */
+	size_t left_out_count;
+};
+
+/**
+ * Write the rows of an application's models as Django's dumpdata does, as a
+ * stream.
+ *
+ * @param db     after database_begin()
+ * @param map    the user's --map, or NULL
+ * @param p      for its tick; may be NULL
+ * @param write  as for export_document()
+ */
+int export_dumpdata(struct database *db, const struct catalog *c,
+		    const struct model_map *map, struct export_progress *p,
+		    int (*write)(void *payload, const void *data, size_t size,
+				 struct error *err),
+		    void *payload, struct dumpdata_report *out,
+		    struct error *err);
+void dumpdata_report_release(struct dumpdata_report *r);
 
 #endif /* EXPORT_EXPORT_H */
