@@ -9,19 +9,21 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "cmd/changes.h"
 #include "cmd/cmd.h"
 #include "cmd/from.h"
 #include "cmd/proof.h"
 #include "cmd/safety.h"
 #include "cmd/shell.h"
 #include "cmd/snapshots.h"
+#include "cmd/staging.h"
 #include "gitstore/gitstore.h"
 #include "restore/restore.h"
 #include "snapshot/catalog.h"
 #include "snapshot/records.h"
 
 struct restore_options {
-	const char *snapshot, *at, *from, *to, *scratch, *before, *after;
+	const char *snapshot, *at, *from, *to, *map, *scratch, *before, *after;
 	struct cmd_list tables;
 	unsigned int timeout_s;
 	int into, dry_run, yes, stand_ins, triggers;
@@ -43,7 +45,8 @@ struct run {
 	char *folder; /* scratch beside the target */
 	char *built;
 	struct proof proof;
-	char *undo; /* how to get the old content back, or NULL */
+	struct staging staging; /* of records */
+	char *undo;             /* how to get the old content back, or NULL */
 	char *moved;
 	struct restore_changes changes;
 	int after_failed;
@@ -242,13 +245,11 @@ static int consent(struct run *r, struct error *err)
 
 /* ---- building ---- */
 
-static int build(struct run *r, struct error *err)
+static int make_folder(struct run *r, struct error *err)
 {
-	struct proof_options o = { .stand_ins = r->o->stand_ins,
-				   .what = "restore" };
 	char *beside = path_folder(r->real);
 	const char *parent = beside;
-	int rc = -1;
+	int rc;
 
 	/*
 	 * What will be renamed into place has to be on the target's file
@@ -256,32 +257,55 @@ static int build(struct run *r, struct error *err)
 	 */
 	if (r->o->scratch && r->state == TARGET_DATABASE)
 		parent = r->o->scratch;
-	if (!parent) {
-		error_nomem(err);
-		goto done;
-	}
+	if (!parent)
+		return error_nomem(err);
 	scratch_sweep(parent, SCRATCH_PREFIX);
-	if (scratch_make(&r->folder, parent, SCRATCH_PREFIX, err) < 0)
-		goto done;
+	rc = scratch_make(&r->folder, parent, SCRATCH_PREFIX, err);
+	free(beside);
+	if (rc < 0)
+		return -1;
+	r->built = path_join(r->folder, "restored.db");
+	return r->built ? 0 : error_nomem(err);
+}
+
+static int build(struct run *r, struct error *err)
+{
+	struct proof_options o = { .stand_ins = r->o->stand_ins,
+				   .what = "restore" };
+
+	if (make_folder(r, err) < 0)
+		return -1;
 	/* Page size can't change on the way in, so it is the target's. */
 	if (r->state == TARGET_DATABASE && !r->o->into) {
 		int wal;
 
 		if (restore_layout(r->real, &r->catalog->page_size, &wal, err) <
 		    0)
-			goto done;
+			return -1;
 	}
-	r->built = path_join(r->folder, "restored.db");
 	o.scratch = r->folder;
-	if (!r->built) {
-		error_nomem(err);
-		goto done;
-	}
-	rc = proof_build(r->cmd, r->source, r->catalog, &r->content, r->built,
-			 &o, &r->proof, err);
-done:
-	free(beside);
-	return rc;
+	return proof_build(r->cmd, r->source, r->catalog, &r->content, r->built,
+			   &o, &r->proof, err);
+}
+
+/** Records become rows of the target's own tables. */
+static int stage(struct run *r, struct error *err)
+{
+	struct staging *s = &r->staging;
+	struct error why = ERROR_INIT;
+
+	if (staging_open(s, r->cmd, r->source, r->o->map, err) < 0 ||
+	    make_folder(r, err) < 0)
+		return -1;
+	s->how.models = r->o->tables.items;
+	s->how.model_count = r->o->tables.count;
+	s->how.busy_timeout_ms = (int)r->o->timeout_s * 1000;
+	if (staging_make(s, r->real, r->built, &why) == 0)
+		return 0;
+	return error_set(err, why.code,
+			 why.code == ERROR_FAILED ? "%s; nothing was changed"
+						  : "%s",
+			 why.message);
 }
 
 /* ---- putting it in place ---- */
@@ -341,6 +365,9 @@ static int put_in_place(struct run *r, struct error *err)
 
 static int replay(struct run *r, struct error *err)
 {
+	const struct staged_records *staged = &r->staging.staged;
+	const struct catalog *c = staged->catalog ? staged->catalog
+						  : r->catalog;
 	struct restore_selection what = {
 		.tables = r->o->tables.items,
 		.table_count = r->o->tables.count,
@@ -349,22 +376,25 @@ static int replay(struct run *r, struct error *err)
 		.dry_run = r->o->dry_run,
 	};
 
+	if (staged->catalog) {
+		what.tables = staged->tables;
+		what.table_count = staged->table_count;
+	}
 	if (!r->o->dry_run) {
 		/*
 		 * A trial first: what can't be done must not cost one of the
 		 * few safety copies.
 		 */
 		what.dry_run = 1;
-		if (restore_into(r->built, r->catalog, r->real, &what,
-				 &r->changes, err) < 0)
+		if (restore_into(r->built, c, r->real, &what, &r->changes,
+				 err) < 0)
 			return -1;
 		restore_changes_release(&r->changes);
 		what.dry_run = 0;
 		if (safety_keep(r->cmd, r->real, &r->undo, err) < 0)
 			return -1;
 	}
-	return restore_into(r->built, r->catalog, r->real, &what, &r->changes,
-			    err);
+	return restore_into(r->built, c, r->real, &what, &r->changes, err);
 }
 
 /** From a proven file to the target, between the user's two commands. */
@@ -387,41 +417,6 @@ static int act(struct run *r, struct error *err)
 
 /* ---- telling ---- */
 
-static void print_changes(const struct run *r)
-{
-	const char *would = r->o->dry_run ? "would be " : "";
-
-	for (size_t i = 0; i < r->changes.count; i++) {
-		const struct restore_change *c = &r->changes.changes[i];
-
-		cmd_note(r->cmd,
-			 "%s: %llu %sinserted, %llu updated, %llu "
-			 "deleted%s",
-			 c->table, (unsigned long long)c->inserted, would,
-			 (unsigned long long)c->updated,
-			 (unsigned long long)c->deleted,
-			 c->parent ? " (missing parents only)" : "");
-	}
-}
-
-static json_t *changes_json(const struct run *r)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < r->changes.count; i++) {
-		const struct restore_change *c = &r->changes.changes[i];
-
-		json_array_append_new(
-			list,
-			json_pack("{s:o, s:I, s:I, s:I, s:b}", "table",
-				  json_text(c->table), "inserted",
-				  (json_int_t)c->inserted, "updated",
-				  (json_int_t)c->updated, "deleted",
-				  (json_int_t)c->deleted, "parent", c->parent));
-	}
-	return list;
-}
-
 static int tell(const struct run *r)
 {
 	char content[OBJECT_HEX_SIZE], id[OBJECT_HEX_SIZE] = "";
@@ -430,7 +425,7 @@ static int tell(const struct run *r)
 	if (r->choice.history)
 		object_hex(id, &snapshot_chosen(&r->choice)->id);
 	proof_note_orphans(r->cmd, &r->proof.check);
-	print_changes(r);
+	changes_note(r->cmd, &r->changes, r->o->dry_run);
 	if (r->o->dry_run)
 		cmd_note(r->cmd, "dry run: nothing was changed");
 	else if (r->o->into)
@@ -451,7 +446,7 @@ static int tell(const struct run *r)
 				     "stand_ins", json_text(r->proof.stand_ins),
 				     "undo", json_text(r->undo), "moved_aside",
 				     json_text(r->moved), "changes",
-				     changes_json(r)));
+				     changes_json(&r->changes)));
 	if (r->proof.stand_ins) {
 		int reindex = strstr(r->proof.stand_ins, "collation '") ||
 			      strstr(r->proof.stand_ins, "function '");
@@ -473,6 +468,7 @@ static void run_release(struct run *r)
 	snapshot_choice_release(&r->choice);
 	catalog_free(r->catalog);
 	proof_release(&r->proof);
+	staging_release(&r->staging);
 	restore_changes_release(&r->changes);
 	free(r->real);
 	free(r->why_damaged);
@@ -499,19 +495,18 @@ static int check_target(struct run *r, struct error *err)
 /** Records go into tables that the application made. */
 static int check_schema(const struct run *r, struct error *err)
 {
-	if (!records_are(r->catalog))
-		return 0;
-	if (!r->o->into)
+	if (records_are(r->catalog) && !r->o->into)
 		return error_set(err, ERROR_USAGE,
 				 "%s holds records, which have no schema; let "
 				 "the application make the database's tables "
 				 "(migrate), then add --into",
 				 r->label);
-	return error_set(err, ERROR_FAILED,
-			 "%s holds records, which this dbstow cannot put into "
-			 "a database; its restore.py makes a file for Django's "
-			 "loaddata of them",
-			 r->label);
+	if (!records_are(r->catalog) && r->o->map)
+		return error_set(err, ERROR_USAGE,
+				 "--map is for records, and %s holds a "
+				 "database",
+				 r->label);
+	return 0;
 }
 
 static int restore(struct run *r, struct error *err)
@@ -528,7 +523,8 @@ static int restore(struct run *r, struct error *err)
 		return tell(r);
 	if (!r->o->dry_run && consent(r, err) < 0)
 		return -1;
-	if (build(r, err) < 0 || act(r, err) < 0)
+	if ((records_are(r->catalog) ? stage(r, err) : build(r, err)) < 0 ||
+	    act(r, err) < 0)
 		return -1;
 	status = tell(r);
 	if (r->after_failed)
@@ -561,14 +557,19 @@ int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err)
 		  .letter = 't',
 		  .list = &o.tables,
 		  .arg = "NAME",
-		  .help = "only this table, and parents it misses (again for "
-			  "more; implies --into)" },
+		  .help = "only this table or model, and parents it misses "
+			  "(again for more; implies --into)" },
 		{ .name = "into",
 		  .flag = &o.into,
 		  .help = "replay records into the schema that is there" },
 		{ .name = "triggers",
 		  .flag = &o.triggers,
 		  .help = "with --into: let the target's triggers run" },
+		{ .name = "map",
+		  .text = &o.map,
+		  .arg = "FILE",
+		  .help = "of records: names of models, tables and fields that "
+			  "are not Django's" },
 		{ .name = "dry-run",
 		  .letter = 'n',
 		  .flag = &o.dry_run,

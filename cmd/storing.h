@@ -29,8 +29,11 @@ struct sink;
 /** What the user asks for; CMD_STORING_OPTIONS fills most of it. */
 struct storing_options {
 	const char *name, *description, *kind, *source, *scratch;
-	const char *push;  /* NULL: not; "": where the configuration says */
-	int allow_partial; /* of import and fetch */
+	const char *push; /* NULL: not; "": where the configuration says */
+	/* of import and fetch */
+	const char *schema_db; /* to drill records in a copy of; or NULL */
+	const char *map;       /* and how; or NULL */
+	int allow_partial;
 	unsigned int keep;
 	int always, adopt, no_drill, set_policy, allow_public;
 };
@@ -116,17 +119,28 @@ int storing_drill(struct storing *s, const struct object_id *root,
 		  struct error *err);
 
 /* Of those that take documents. */
-#define CMD_INCOMING_OPTIONS(o)                                                \
-	{ .name = "source",                                                    \
-	  .text = &(o)->source,                                                \
-	  .arg = "NAME",                                                       \
-	  .env = "DBSTOW_SOURCE",                                              \
-	  .help = "what the database is called (default: as the document "     \
-		  "says; for records, as the branch does)" },                  \
-	{                                                                      \
-		.name = "allow-partial", .flag = &(o)->allow_partial,          \
-		.help = "take records also where the application left models " \
-			"out; exit 7"                                          \
+#define CMD_INCOMING_OPTIONS(o)                                                        \
+	{ .name = "source",                                                            \
+	  .text = &(o)->source,                                                        \
+	  .arg = "NAME",                                                               \
+	  .env = "DBSTOW_SOURCE",                                                      \
+	  .help = "what the database is called (default: as the document "             \
+		  "says; for records, as the branch does)" },                          \
+		{ .name = "schema-db",                                                 \
+		  .text = &(o)->schema_db,                                             \
+		  .arg = "FILE",                                                       \
+		  .env = "DBSTOW_SCHEMA_DB",                                           \
+		  .help = "an empty, migrated database: records are restored once "    \
+			  "into a copy of it" },                                       \
+		{ .name = "map",                                                       \
+		  .text = &(o)->map,                                                   \
+		  .arg = "FILE",                                                       \
+		  .help = "with --schema-db: names of models, tables and fields that " \
+			  "are not Django's" },                                        \
+	{                                                                              \
+		.name = "allow-partial", .flag = &(o)->allow_partial,                  \
+		.help = "take records also where the application left models "         \
+			"out; exit 7"                                                  \
 	}
 
 #define CMD_STORING_OPTIONS(c, o)                                              \

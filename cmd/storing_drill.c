@@ -10,6 +10,7 @@
 #include "cmd/ahead.h"
 #include "cmd/cmd.h"
 #include "cmd/proof.h"
+#include "cmd/staging.h"
 #include "cmd/storing.h"
 #include "snapshot/catalog.h"
 #include "snapshot/records.h"
@@ -73,17 +74,23 @@ done:
 	return rc;
 }
 
-static int drill_from_start(struct storing *s, struct source *from,
-			    struct error *err)
+static int make_folder(struct storing *s, char **out, struct error *err)
 {
 	const char *parent = s->o->scratch;
-	char *folder = NULL;
-	int rc = -1;
 
 	if (!parent && !(parent = gitstore_folder(s->store, err)))
 		return -1;
 	scratch_sweep(parent, "drill");
-	if (scratch_make(&folder, parent, "drill", err) < 0)
+	return scratch_make(out, parent, "drill", err);
+}
+
+static int drill_from_start(struct storing *s, struct source *from,
+			    struct error *err)
+{
+	char *folder = NULL;
+	int rc;
+
+	if (make_folder(s, &folder, err) < 0)
 		return -1;
 	rc = drill_in(s, folder, 0, from, err);
 	scratch_remove(folder);
@@ -119,6 +126,48 @@ static int read_back(struct storing *s, struct source *from, struct error *err)
 	return 0;
 }
 
+/** With one: restored into a copy of that database, and compared there. */
+static int drill_records_in(struct storing *s, const char *folder,
+			    struct source *from, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	struct staging staging = { 0 };
+	int rc = -1;
+
+	if (staging_open(&staging, s->cmd, from, s->o->map, &why) == 0)
+		rc = staging_drill(&staging, s->o->schema_db, folder, &why);
+	staging_release(&staging);
+	if (rc == 0) {
+		snprintf(s->drill, sizeof(s->drill), "ok");
+		s->drilled = 1;
+		return 0;
+	}
+	return error_set(err,
+			 why.code == ERROR_FAILED ? ERROR_DAMAGE : why.code,
+			 why.code == ERROR_FAILED || why.code == ERROR_DAMAGE
+				 ? "drill: %s; nothing was stored"
+				 : "%s",
+			 why.message);
+}
+
+static int drill_records(struct storing *s, struct source *from,
+			 struct error *err)
+{
+	char *folder = NULL;
+	int rc;
+
+	if (read_back(s, from, err) < 0)
+		return -1;
+	if (!s->o->schema_db)
+		return 0;
+	if (make_folder(s, &folder, err) < 0)
+		return -1;
+	rc = drill_records_in(s, folder, from, err);
+	scratch_remove(folder);
+	free(folder);
+	return rc;
+}
+
 int storing_drill(struct storing *s, const struct object_id *root,
 		  struct error *err)
 {
@@ -129,7 +178,7 @@ int storing_drill(struct storing *s, const struct object_id *root,
 	if (gitstore_tree_source(s->store, root, &from, err) < 0)
 		return -1;
 	if (records_are(s->catalog)) {
-		rc = read_back(s, from, err);
+		rc = drill_records(s, from, err);
 		goto done;
 	}
 	if (s->ahead)

@@ -37,7 +37,7 @@ static int create_file(const char *path, struct error *err)
 	return 0;
 }
 
-static int copy_database(const char *from, const char *to, struct error *err)
+int restore_copy(const char *from, const char *to, struct error *err)
 {
 	sqlite3 *source = NULL, *copy = NULL;
 	int rc = -1;
@@ -66,7 +66,7 @@ int restore_copy_aside(const char *target, char **copy, struct error *err)
 	}
 	if (aside_name(target, &name, err) < 0)
 		goto done;
-	if (copy_database(target, name, err) < 0 || file_sync(name, err) < 0 ||
+	if (restore_copy(target, name, err) < 0 || file_sync(name, err) < 0 ||
 	    file_sync(folder, err) < 0) {
 		database_remove(name);
 		goto done;

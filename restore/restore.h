@@ -7,6 +7,7 @@
  *   restore_install()   rename a built file into an empty place
  *   restore_replace()   put a built file's content into an existing database
  *   restore_into()      replay records into the schema that is there
+ *   restore_records()   an application's records as rows to replay
  *
  * Proving the built file (exporting it again and comparing content ids) needs
  * export/ and so is done in cmd/ between build and install.
@@ -19,6 +20,8 @@
 
 struct catalog;
 struct error;
+struct model_map;
+struct records;
 struct source;
 
 struct restore_progress {
@@ -161,5 +164,54 @@ int restore_into(const char *staged, const struct catalog *c,
 		 const char *target, const struct restore_selection *what,
 		 struct restore_changes *out, struct error *err);
 void restore_changes_release(struct restore_changes *c);
+
+/* ---- records of an application, which have no schema ---- */
+
+struct restore_records {
+	const struct model_map *map; /* the user's --map, or NULL */
+	const char *const *models;   /* the user's --table: names of models or
+					of their tables; NULL: all */
+	size_t model_count;
+	const char *name; /* of the target in messages; NULL: its path */
+	int busy_timeout_ms;
+	struct restore_progress *progress; /* or NULL */
+};
+
+struct staged_records {
+	struct catalog *catalog; /* for restore_into() */
+	const char **tables;     /* chosen ones, join tables too; borrowed from
+				    the catalog */
+	size_t table_count;
+};
+
+/**
+ * Put records as rows into a new database, whose tables are those of `target`
+ * as far as the records go: what restore_into() replays.  Nothing is written
+ * to the target.  A row that it has keeps its rowid, so replaying what is there
+ * already changes nothing.
+ *
+ * Whatever does not fit is ERROR_FAILED, which names model, pk and field: a
+ * model without a table, a field without a column, a value of another type, a
+ * NOT NULL column without a value, a foreign key that leads nowhere.
+ *
+ * @param r     just opened
+ * @param path  nothing may be there
+ */
+int restore_records(struct records *r, const char *target, const char *path,
+		    const struct restore_records *how,
+		    struct staged_records *out, struct error *err);
+void staged_records_release(struct staged_records *s);
+
+/**
+ * Read all records back from a database that they were restored into, and
+ * compare: the application will see what it saw.  ERROR_DAMAGE names model, pk
+ * and field.
+ */
+int restore_records_check(struct records *r, const char *path,
+			  const struct restore_records *how, struct error *err);
+
+/** Copy a database that may be in use, with SQLite's backup API, to `to`, where
+ *  nothing may be. */
+int restore_copy(const char *from, const char *to, struct error *err);
 
 #endif /* RESTORE_RESTORE_H */

@@ -1,0 +1,88 @@
+/* staging.c - records as rows, for a restore and for a drill */
+
+#include "cmd/staging.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "snapshot/model_map.h"
+#include "snapshot/records.h"
+
+static int tick(struct restore_progress *p, const char *model, uint64_t rows)
+{
+	return cmd_progress_tick(&((struct staging *)p)->shown, model, rows);
+}
+
+int staging_open(struct staging *s, const struct cmd *c, struct source *from,
+		 const char *map, struct error *err)
+{
+	s->base.tick = tick;
+	s->shown.cmd = c;
+	if (map && model_map_read(&s->map, map, err) < 0)
+		return -1;
+	s->how.map = s->map;
+	s->how.progress = &s->base;
+	return records_open(&s->records, from, err);
+}
+
+int staging_make(struct staging *s, const char *target, const char *path,
+		 struct error *err)
+{
+	int rc;
+
+	cmd_progress_begin(&s->shown, s->shown.cmd, "stage", 0);
+	rc = restore_records(s->records, target, path, &s->how, &s->staged,
+			     err);
+	cmd_progress_end(&s->shown);
+	return rc;
+}
+
+static int replay(struct staging *s, const char *staged, const char *target,
+		  struct error *err)
+{
+	const struct restore_selection all = { 0 };
+	struct restore_changes changes;
+
+	if (restore_into(staged, s->staged.catalog, target, &all, &changes,
+			 err) < 0)
+		return -1;
+	restore_changes_release(&changes);
+	return 0;
+}
+
+static int compare(struct staging *s, const char *path, struct error *err)
+{
+	int rc;
+
+	cmd_progress_begin(&s->shown, s->shown.cmd, "compare", 0);
+	rc = restore_records_check(s->records, path, &s->how, err);
+	cmd_progress_end(&s->shown);
+	return rc;
+}
+
+int staging_drill(struct staging *s, const char *schema_db, const char *folder,
+		  struct error *err)
+{
+	char *copy = path_join(folder, "drill.db");
+	char *staged = path_join(folder, "records.db");
+	int rc = -1;
+
+	s->how.name = schema_db;
+	if (!copy || !staged)
+		error_nomem(err);
+	else if (restore_copy(schema_db, copy, err) == 0 &&
+		 staging_make(s, copy, staged, err) == 0 &&
+		 replay(s, staged, copy, err) == 0)
+		rc = compare(s, copy, err);
+	free(copy);
+	free(staged);
+	return rc;
+}
+
+void staging_release(struct staging *s)
+{
+	staged_records_release(&s->staged);
+	records_free(s->records);
+	model_map_free(s->map);
+}
