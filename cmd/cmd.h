@@ -18,6 +18,7 @@
 
 struct gitstore;
 struct history;
+struct json_t;
 
 #define EXIT_ATTENTION 7
 
@@ -38,6 +39,8 @@ struct cmd {
 	int quiet;
 	int help;
 	unsigned int jobs; /* --jobs where a command has it; 0: left out */
+	struct json_t **report; /* who runs it as a part wants its JSON here,
+				   and nothing on stdout; else NULL */
 	/* options of some */
 	struct remote_access access;
 };
@@ -47,6 +50,7 @@ int cmd_diff(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_export(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_fetch(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_import(struct cmd *c, int argc, char **argv, struct error *err);
+int cmd_init(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_list(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_pin(struct cmd *c, int argc, char **argv, struct error *err);
 int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err);

@@ -14,6 +14,8 @@ static const struct command {
 	const char *usage;
 	const char *summary;
 } commands[] = {
+	{ "init", cmd_init, "[DB|URL] [options]",
+	  "set up backups: checks, the first snapshot, a schedule" },
 	{ "export", cmd_export, "DB [options]",
 	  "put a snapshot of a database on the branch" },
 	{ "fetch", cmd_fetch, "URL [options]",

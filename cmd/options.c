@@ -199,7 +199,7 @@ int cmd_parse(struct cmd *c, const struct cmd_option *own, int argc,
 	}
 	letters[at] = '\0';
 
-	optind = 1;
+	optind = 0; /* from the beginning: a command may run another */
 	opterr = 0;
 	while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		size_t i;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "cmd/cmd.h"
 #include "cmd/safety.h"
+#include "cmd/shell.h"
 #include "database/database.h"
 #include "export/export.h"
 #include "gitstore/gitstore.h"
@@ -47,29 +48,16 @@ char *safety_schema_revision(const char *target)
 	return revision;
 }
 
-/** Quote for a shell. */
-static void add_quoted(struct buffer *out, const char *text)
-{
-	buffer_byte(out, '\'');
-	for (; *text; text++) {
-		if (*text == '\'')
-			buffer_str(out, "'\\''");
-		else
-			buffer_byte(out, *text);
-	}
-	buffer_byte(out, '\'');
-}
-
 static int describe_undo(const struct cmd *c, const char *name,
 			 const char *target, char **undo, struct error *err)
 {
 	struct buffer b = BUFFER_INIT;
 
 	buffer_printf(&b, "dbstow restore %s --yes --to ", name);
-	add_quoted(&b, target);
+	shell_quote(&b, target);
 	if (c->repo) {
 		buffer_str(&b, " --repo ");
-		add_quoted(&b, c->repo);
+		shell_quote(&b, c->repo);
 	}
 	*undo = buffer_detach(&b);
 	return *undo ? 0 : error_nomem(err);
@@ -137,9 +125,9 @@ static int keep_beside(const struct cmd *c, const char *target, char **undo,
 		return -1;
 	cmd_note(c, "kept the old content as '%s'", copy);
 	buffer_str(&b, "cp ");
-	add_quoted(&b, copy);
+	shell_quote(&b, copy);
 	buffer_byte(&b, ' ');
-	add_quoted(&b, target);
+	shell_quote(&b, target);
 	buffer_str(&b, " (with no process having it open)");
 	free(copy);
 	*undo = buffer_detach(&b);

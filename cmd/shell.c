@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "cmd/shell.h"
 
@@ -55,4 +56,16 @@ int shell_run(const char *command, const char *option, struct error *err)
 					   option);
 	}
 	return outcome(status, command, option, err);
+}
+
+void shell_quote(struct buffer *out, const char *word)
+{
+	buffer_byte(out, '\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			buffer_str(out, "'\\''");
+		else
+			buffer_byte(out, *word);
+	}
+	buffer_byte(out, '\'');
 }

@@ -1,10 +1,14 @@
 /*
- * shell.h - the user's own commands around a restore
+ * shell.h - commands for a shell
  */
 #ifndef CMD_SHELL_H
 #define CMD_SHELL_H
 
+struct buffer;
 struct error;
+
+/** Append a word in quotes, as a shell reads it back. */
+void shell_quote(struct buffer *out, const char *word);
 
 /**
  * Run `command` with /bin/sh -c; its stdout goes to our stderr.

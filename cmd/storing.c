@@ -372,7 +372,7 @@ static void tell(const struct storing *s, json_t *remotes)
 
 	object_hex(id, &res->id);
 	object_hex(content, &s->content);
-	if (s->cmd->json) {
+	if (s->cmd->json || s->cmd->report) {
 		json_t *o = json_pack(
 			"{s:s, s:s, s:b, s:b, s:s, s:o, s:I, s:I, s:I, s:I, "
 			"s:I}",
@@ -387,7 +387,10 @@ static void tell(const struct storing *s, json_t *remotes)
 
 		if (remotes)
 			json_object_set(o, "remotes", remotes);
-		json_print(o);
+		if (s->cmd->report)
+			*s->cmd->report = o;
+		else
+			json_print(o);
 	} else {
 		puts(id);
 		fflush(stdout);

@@ -48,6 +48,18 @@ int gitstore_open(struct gitstore **out, const struct gitstore_options *o,
 /** Make a bare repository at `path`, where nothing is yet: for scratch. */
 int gitstore_make(const char *path, struct error *err);
 
+/** The same with a work tree, as `git init` does.
+ *  @param path  NULL: the current folder */
+int gitstore_make_work_tree(const char *path, struct error *err);
+
+/** @return 1 when `path` (NULL: the current folder) lies in a repository, be it
+ *  one that cannot be opened; else 0 */
+int gitstore_is_there(const char *path);
+
+/** The folder of the work tree, ending in '/'; NULL: there is none.
+ *  Borrowed. */
+const char *gitstore_work_tree(const struct gitstore *g);
+
 /** Remove what was put but not committed, drop the lock.  NULL is allowed. */
 void gitstore_free(struct gitstore *g);
 
@@ -70,6 +82,18 @@ const char *gitstore_branch(const struct gitstore *g);
  */
 int gitstore_config(struct gitstore *g, const char *key, char **out,
 		    struct error *err);
+
+/** The same of the file ".dbstow" alone. */
+int gitstore_work_tree_config(struct gitstore *g, const char *key, char **out,
+			      struct error *err);
+
+/** Set a value in the repository's own configuration. */
+int gitstore_config_set(struct gitstore *g, const char *key, const char *value,
+			struct error *err);
+
+/** Set a value in the file ".dbstow"; all else in it stays. */
+int gitstore_work_tree_set(struct gitstore *g, const char *key,
+			   const char *value, struct error *err);
 
 /** Record that the value gitstore_config() gave is not what it has to be:
  *  "'.dbstow': dbstow.keep is 'x', not a number".  @return -1, ERROR_USAGE */

@@ -377,8 +377,8 @@ static int read_work_tree_file(const char *path, const char *key, char **out,
 	return rc;
 }
 
-static int work_tree_value(struct gitstore *g, const char *key, char **out,
-			   struct error *err)
+int gitstore_work_tree_config(struct gitstore *g, const char *key, char **out,
+			      struct error *err)
 {
 	const char *top = git_repository_workdir(g->repo);
 	char *path;
@@ -420,7 +420,7 @@ char *repository_config(struct gitstore *g, const char *key)
 int gitstore_config(struct gitstore *g, const char *key, char **out,
 		    struct error *err)
 {
-	int rc = work_tree_value(g, key, out, err);
+	int rc = gitstore_work_tree_config(g, key, out, err);
 
 	if (!rc && !*out)
 		rc = repository_value(g, key, out, err);
@@ -433,7 +433,7 @@ int gitstore_config_wrong(struct gitstore *g, const char *key,
 	const char *where = "'.dbstow'";
 	char *value;
 
-	if (work_tree_value(g, key, &value, err) < 0)
+	if (gitstore_work_tree_config(g, key, &value, err) < 0)
 		return -1;
 	if (!value) {
 		where = "git's configuration";
@@ -482,25 +482,4 @@ void object_from_oid(struct object_id *out, const git_oid *id)
 const char *gitstore_branch(const struct gitstore *g)
 {
 	return g->branch;
-}
-
-int gitstore_make(const char *path, struct error *err)
-{
-	git_repository_init_options o;
-	git_repository *repo = NULL;
-	int rc;
-
-	if (git_libgit2_init() < 0)
-		return git_failed(err, ERROR_FAILED, "cannot start libgit2");
-	git_repository_init_options_init(&o,
-					 GIT_REPOSITORY_INIT_OPTIONS_VERSION);
-	o.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKDIR |
-		  GIT_REPOSITORY_INIT_NO_REINIT;
-	rc = git_repository_init_ext(&repo, path, &o);
-	if (rc < 0)
-		git_failed(err, ERROR_FAILED, "cannot make the repository '%s'",
-			   path);
-	git_repository_free(repo);
-	git_libgit2_shutdown();
-	return rc < 0 ? -1 : 0;
 }

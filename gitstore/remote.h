@@ -89,6 +89,12 @@ int remote_refs(struct remote *r, const char *ref, struct remote_ref *out,
  */
 int remote_anonymous(struct remote *r, int *readable, struct error *err);
 
+/**
+ * Would the server let us push?  Ask for its refs as a push does; nothing is
+ * sent.  Rules that it has for a branch show only with a push.
+ */
+int remote_may_push(struct remote *r, const char *ref, struct error *err);
+
 enum remote_depth {
 	REMOTE_WHOLE, /* all that the wanted commits reach */
 	REMOTE_TIP,   /* the wanted commits and their files, no parents */

@@ -241,6 +241,21 @@ int remote_push(struct remote *r, const struct remote_push *p,
 	return rc;
 }
 
+int remote_may_push(struct remote *r, const char *ref, struct error *err)
+{
+	struct channel *c = NULL;
+	struct advert a;
+	int rc;
+
+	if (channel_open(&c, r, SERVICE_PUSH, err) < 0)
+		return -1;
+	rc = advert_read(&a, r, c, ref, err);
+	if (rc == 0)
+		advert_release(&a);
+	channel_close(c);
+	return rc < 0 ? -1 : 0;
+}
+
 void remote_push_result_release(struct remote_push_result *out)
 {
 	free(out->reason);

@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""dbstow init: from nothing to a proven backup off-site, in one command; with
+flags, with answers on a terminal, again, and where something is in the way."""
+import json, os, pty, re, shutil, subprocess, sys, threading
+sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
+from cli import *
+from servers import Authority, GitServer
+
+CANARY = "ghp_CanaryThatMustAppearNowhere0123456789"
+TEXTS = os.path.join(os.environ["TESTS"], "..", "docs", "workflows")
+HERE = os.getcwd()
+# the folder of a test lies on the disk of its repository
+SAME_DISK = r"dbstow: attention: '.*' lies on the same disk as the repository: that is a copy, but not off-site"
+
+
+def terminal(*argv, answers=()):
+    """Run on a terminal; answer each question; -> (status, all that was shown)."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(DBSTOW, [DBSTOW] + list(argv))
+    shown, answers, seen = "", list(answers), 0
+    while True:
+        try:
+            got = os.read(fd, 65536)
+        except OSError:
+            break
+        if not got:
+            break
+        shown += got.decode("utf-8", "replace")
+        if answers and re.search(answers[0][0], shown[seen:]):
+            seen = len(shown)
+            os.write(fd, (answers.pop(0)[1] + "\n").encode())
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(fd)
+    return status, shown
+
+
+def steps(r):
+    """The report's lines up to what is next, without what differs."""
+    text = re.sub(r"snapshot [0-9a-f]{8}", "snapshot ID", r.out.split("next:\n")[0])
+    return [re.sub(r" +", " ", l) for l in re.sub(r"[0-9.]+ k?B\b|[0-9]+ bytes", "SIZE", text).splitlines()]
+
+
+def next_of(r):
+    return [l.strip() for l in r.out.split("next:\n")[1].splitlines()]
+
+
+def fresh(name):
+    os.chdir(HERE)
+    os.mkdir(name)
+    os.chdir(name)
+    sql("app.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1, 'one')")
+
+
+def nothing_happened(message):
+    check(sorted(os.listdir(".")) == ["app.db"], "%s: %s is there" % (message, os.listdir(".")))
+
+
+# ---- without a terminal: what is missing is named, and nothing is done ----
+fresh("flags")
+dbstow("init", status=2, err="dbstow: there is no terminal to ask on; give DB or URL, --remote NAME|URL|none, "
+       "--workflow none|export|fetch")
+dbstow("init", "--yes", status=2, err="dbstow: there is no terminal to ask on; give DB or URL")
+dbstow("init", "app.db", "--workflow", "none", status=2,
+       err="dbstow: there is no terminal to ask on; give --remote NAME|URL|none, or --yes for the defaults")
+flags = ["--remote", "none", "--workflow", "none"]
+dbstow("init", "app.db", "--remote", "none", "--workflow", "both", status=2,
+       err="dbstow: --workflow takes 'none', 'export' or 'fetch', not 'both'")
+dbstow("init", "app.db", "--remote", "none", "--workflow", "fetch", status=2,
+       err="dbstow: the workflow 'fetch' needs the URL of an export, not a database")
+dbstow("init", "https://h/x", "--remote", "none", "--workflow", "export", status=2,
+       err="dbstow: the workflow 'export' needs a database, not a URL")
+dbstow("init", "app.db", *flags, "--schedule", "hourly", status=2,
+       err="dbstow: --schedule takes 'weekly' or 'daily', not 'hourly'")
+dbstow("init", "app.db", *flags, "--push", status=2, err="dbstow: --push needs a --remote to push to")
+dbstow("init", "none.db", *flags, "--yes", status=1, err="~dbstow: .*'none.db'.*")
+dbstow("init", "app.db", *flags, status=6,
+       err="dbstow: no git repository at '.'; run 'git init' there, name one with --repo, or add --yes to have it made")
+dbstow("init", "http://h.example/x", *flags, "--yes", status=2, err="~dbstow: .*http://h.example/x.*")
+nothing_happened("refused")
+
+# ---- only here: defaults, and again ----
+r = dbstow("init", "app.db", "--yes")
+check(steps(r) == ["checked app.db: 1 table, SIZE", "made git repository .",
+                   "stored snapshot ID, restorable: restored once and equal", "written .dbstow"], r.out)
+check(next_of(r) == [
+    "git remote add origin URL, then dbstow init again: there is no copy off-site",
+    "git add .dbstow && git commit -m 'Database backups' && git push",
+    "cron: 7 0 * * 0  dbstow export '%s/flags/app.db' --repo '%s/flags' --quiet" % (HERE, HERE),
+    "dbstow status --max-age 8d: exit 7 when no fresh, proven snapshot is there",
+    "to restore: dbstow restore --to NEW.db"], r.out)
+check(open(".dbstow").read() == "[dbstow]\n\tkeep = 8\n", "settings")
+check(tip(".") and "proven" in dbstow("list").out, "no snapshot")
+r = dbstow("init", "app.db", *flags)
+check(steps(r) == ["checked app.db: 1 table, SIZE", "there branch database-backups: 1 snapshot of 'app.db'",
+                   "there snapshot ID, restorable: restored once and equal", "there .dbstow, as it should be"], r.out)
+check(next_of(r)[1].startswith("cron: "), r.out)
+before = open(".dbstow").read(), tip(".")
+dbstow("init", "app.db", *flags, "--keep", "3", status=6,
+       err="dbstow: '.dbstow' is there and says something else; nothing was changed; add --yes to change it")
+check((open(".dbstow").read(), tip(".")) == before, "changed without consent")
+open(".dbstow", "a").write("[other]\n\tx = y\n")
+r = dbstow("init", "app.db", *flags, "--keep", "3", "--yes", "--schedule", "daily")
+check("changed   .dbstow" in r.out.splitlines() and next_of(r)[2].startswith("cron: 7 0 * * * "), r.out)
+check(git("config", "-f", ".dbstow", "dbstow.keep", repo=".") == "3" and "x = y" in open(".dbstow").read(), "settings")
+shutil.copy("app.db", "other.db")
+dbstow("init", "other.db", *flags, "--keep", "3", status=6, err="~dbstow: .*app.db.*")
+
+# ---- JSON ----
+fresh("json")
+d = json.loads(dbstow("init", "app.db", "--yes", "--json", "--branch", "other").out)
+check([s["step"] for s in d["steps"]] == ["checked", "made", "stored", "written"], d)
+check(d["files"] == [{"path": ".dbstow", "state": "written"}] and d["remotes"] is None and d["next"], d)
+check(d["snapshot"]["drill"] == "ok" and d["snapshot"]["changed"], d)
+check(tip(".", "other") and not tip("."), "another branch")
+check(git("config", "-f", ".dbstow", "dbstow.branch", repo=".") == "other", "the branch is not remembered")
+check(json.loads(dbstow("init", "--json", status=2).out)["error"]["code"] == "usage", "an error as JSON")
+
+# ---- a folder for a remote; the branch that is there already is gone on with ----
+fresh("folder")
+new_repo("../far.git", "--bare")
+r = dbstow("init", "app.db", "--yes", "--remote", "../far.git")
+check(any(re.fullmatch(SAME_DISK, l) for l in r.err.splitlines()), r.err)
+far = os.path.join(HERE, "far.git")
+check("checked   remote '%s': reached, and would take a push" % far in r.out.splitlines(), r.out)
+check("%s: a dry run, 1 snapshot to be there; would send 1 snapshot" % far in r.out, r.out)
+check(next_of(r)[0] == "dbstow sync" and tip(far) is None, "pushed unasked: " + r.out)
+check(git("config", "dbstow.remote", repo=".") == far, "the remote is not remembered")
+r = dbstow("init", "app.db", "--yes", "--push")
+check("%s: stored off-site, 1 snapshot there" % far in r.out and tip(far), r.out)
+first = json.loads(dbstow("list", "--json").out)["snapshots"][0]["id"]
+fresh("second")
+r = dbstow("init", "app.db", "--yes", "--remote", far, "--push")
+check("there     remote '%s': 1 snapshot" % far in r.out.splitlines() and "there     snapshot " + first[:8] in r.out, r.out)
+check([s["id"] for s in json.loads(dbstow("list", "--json").out)["snapshots"]] == [first], "the list was not taken over")
+fresh("stranger")
+os.rename("app.db", "else.db")
+dbstow("init", "else.db", "--yes", "--remote", far, status=6,
+       err="dbstow: the branch 'database-backups' of the remote '%s' holds 'app.db', not 'else.db'; give this one another "
+       "--branch, or the name with --source" % far)
+check(tip(".") is None and not os.path.exists(".dbstow"), "something was stored")
+dbstow("init", "else.db", "--yes", "--remote", "elsewhere", status=2, err="~dbstow: there is no remote 'elsewhere'; .*")
+dbstow("init", "else.db", "--yes", "--remote", os.path.join(HERE, "none.git"), status=5)
+check(tip(".") is None and not os.path.exists(".dbstow"), "something was stored")
+
+# ---- over HTTPS: the token, and who can read it ----
+fresh("web")
+new_repo(".")
+with Authority("../ca") as ca, GitServer("../web-server", ca, token=CANARY) as web:
+    far, url = web.new_repo("app.git"), web.url("app.git")
+    git("remote", "add", "origin", url, repo=".")
+    r = dbstow("init", "app.db", "--yes", "--cacert", ca.pem, status=5)
+    r = dbstow("init", "app.db", "--yes", "--cacert", ca.pem, status=5, env={"DBSTOW_TOKEN": "wrong"})
+    check("DBSTOW_TOKEN" in r.err and tip(".") is None, r.err)
+    r = dbstow("init", "app.db", "--yes", "--cacert", ca.pem, "--push", env={"DBSTOW_TOKEN": CANARY})
+    check("checked   remote 'origin' (%s): reached, and would take a push" % url in r.out.splitlines(), r.out)
+    check("origin: stored off-site, 1 snapshot there" in r.out and tip(far) == tip("."), r.out)
+    check(next_of(r)[-1] == "to restore: dbstow restore --to NEW.db, from anywhere with --remote '%s'" % url, r.out)
+    check(open(".dbstow").read() == "[dbstow]\n\tkeep = 8\n", "settings")
+    for name, data in list(tree(".").items()) + [("output", r.out + r.err)]:
+        data = data.encode() if isinstance(data, str) else data
+        check(CANARY.encode() not in data, "the token lies in " + name)
+fresh("web2")
+new_repo(".")
+with Authority("../ca2") as ca, GitServer("../open", ca, token=CANARY, public=True) as web:
+    far, url = web.new_repo("app.git"), web.url("app.git")
+    env = {"DBSTOW_TOKEN": CANARY, "DBSTOW_CACERT": ca.pem}
+    dbstow("init", "app.db", "--yes", "--remote", url, "--push", status=6, env=env,
+           err="dbstow: the remote '%s' can be read without a password: the whole world would see every row; make the "
+           "repository private, or use --allow-public" % url)
+    check(tip(far) is None and tip(".") is None and not os.path.exists(".dbstow"), "something was stored")
+    # who may read may not push yet
+    dbstow("init", "app.db", "--yes", "--remote", url, "--allow-public", status=5,
+           env={"DBSTOW_CACERT": ca.pem, "DBSTOW_TOKEN": "wrong"})
+    check(tip(".") is None, "something was stored")
+    r = dbstow("init", "app.db", "--yes", "--remote", url, "--push", "--allow-public", env=env)
+    check("the whole world can read" in r.err and tip(far) == tip("."), r.err)
+
+# ---- an application's export ----
+fresh("fetched")
+dbstow("export", "app.db", "--output", "app.json")
+from http.server import BaseHTTPRequestHandler, HTTPServer
+document, seen = open("app.json", "rb").read(), []
+os.remove("app.json")
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        seen.append(self.headers.get("Authorization"))
+        good = seen[-1] == "Bearer " + CANARY
+        body = document if good else b'{"detail":"who are you?"}'
+        self.send_response(200 if good else 401)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+server = HTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = "http://127.0.0.1:%d/export?x=it's" % server.server_port
+git("init", "-q", ".", repo=".")
+fetch = ["init", url, "--allow-http", "--remote", "none"]
+r = dbstow(*fetch, "--workflow", "none", status=5)
+check("no key is set (DBSTOW_FETCH_KEY or --key-file)" in r.err and "401" in r.err, r.err)
+check(tip(".") is None and not os.path.exists(".dbstow"), "something was stored")
+env = {"DBSTOW_FETCH_KEY": CANARY}
+r = dbstow(*fetch, "--workflow", "none", env=env)
+check(tip(".") and seen[-1] == "Bearer " + CANARY and CANARY not in r.out + r.err, r.out)
+quoted = "'" + url.replace("'", "'\\''") + "'"
+check("cron: 7 0 * * 0  dbstow fetch %s --repo '%s/fetched' --quiet" % (quoted, HERE) in next_of(r), r.out)
+
+# ---- workflows ----
+if os.path.exists(TEXTS):
+    def text(name):
+        return open(os.path.join(TEXTS, name)).read()
+
+    def written(name):
+        return open(os.path.join(".github", "workflows", name)).read()
+
+    def changed(name):
+        """What is another line in the workflow than in its text."""
+        a, b = text(name).splitlines(), written(name).splitlines()
+        return [l for l in b if l not in a], [l for l in a if l not in b]
+
+    r = dbstow(*fetch, "--workflow", "fetch", env=env)
+    names = ["freshness-watch.yml", "monthly-drill.yml", "weekly-fetch.yml"]
+    check(sorted(os.listdir(".github/workflows")) == names, "workflows")
+    check(all(written(n) == text(n) for n in names), "the texts were changed without need")
+    check("gh variable set DBSTOW_URL --body " + quoted in next_of(r) and "gh secret set DBSTOW_FETCH_KEY" in next_of(r), r.out)
+    check("git add .dbstow .github/workflows && git commit -m 'Database backups' && git push" in next_of(r), r.out)
+    r = dbstow(*fetch, "--workflow", "fetch", env=env)
+    check(len([l for l in steps(r) if l.endswith("as it should be")]) == 4 and not [l for l in next_of(r) if "git add" in l], r.out)
+
+    fresh("workflows")
+    os.mkdir("data")
+    os.rename("app.db", 'data/a "b".db')
+    r = dbstow("init", 'data/a "b".db', "--yes", "--workflow", "export", "--keep", "20", "--schedule", "daily", "--branch", "b/x")
+    check(changed("weekly-export.yml") == (
+        ['    - cron: "7 0 * * *" # UTC; full hours are crowded', '          branch: "b/x"', '          db: "data/a \\"b\\".db"',
+         "          keep: 20"],
+        ['    - cron: "7 0 * * 0" # UTC; full hours are crowded', "          db: app.db", "          keep: 8"]), "export")
+    check(changed("monthly-drill.yml") == (['          branch: "b/x"'], []), "drill")
+    check(changed("freshness-watch.yml") == (['          branch: "b/x"', "          max-age: 2d"],
+                                             ["          max-age: 8d # a week and a day"]), "watch")
+    check("the workflow runs daily at 00:07 UTC, and when started by hand: gh workflow run weekly-export.yml" in next_of(r), r.out)
+    check("put the owner of the dbstow repository in place of <owner> in the workflows" in next_of(r), r.out)
+    again = ["init", 'data/a "b".db', "--remote", "none", "--workflow", "export", "--keep", "20", "--schedule", "daily"]
+    dbstow(*again)
+    with open(".github/workflows/monthly-drill.yml", "a") as f:
+        f.write("# mine\n")
+    before = tree(".github"), tip(".", "b/x")
+    sql('data/a "b".db', "INSERT INTO t VALUES(2, 'two')")
+    dbstow(*again, status=6, err="dbstow: '.github/workflows/monthly-drill.yml' is there and says something else; nothing was "
+           "changed; add --yes to change it")
+    check((tree(".github"), tip(".", "b/x")) == before, "something was changed")
+    r = dbstow(*again, "--yes")
+    check("changed   .github/workflows/monthly-drill.yml" in r.out.splitlines() and "mine" not in written("monthly-drill.yml"), r.out)
+    r = dbstow(*again, "--yes", "--action", "some-one")
+    check(written("monthly-drill.yml") == text("monthly-drill.yml").replace("<owner>", "some-one").replace(
+        "mode: verify\n", 'mode: verify\n          branch: "b/x"\n') and not [l for l in next_of(r) if "owner" in l], r.out)
+    dbstow(*again, "--action", "some/one", status=2, err="dbstow: --action takes the name of an owner on GitHub, not 'some/one'")
+    dbstow("init", 'data/a "b".db', "--yes", "--workflow", "export", "--branch", "${{x}}", status=2,
+           err="dbstow: the branch '${{x}}' cannot be written into a workflow")
+    new_repo("../bare.git", "--bare")
+    dbstow("init", 'data/a "b".db', "--yes", "--workflow", "export", "--repo", "../bare.git", status=2,
+           err="dbstow: a bare repository has no place for a workflow; use --workflow none, or run init in a clone")
+    os.remove(".github/workflows/monthly-drill.yml")
+    shutil.move(".github", "../elsewhere")
+    os.symlink("../elsewhere", ".github")
+    r = dbstow(*again, "--yes", status=1, err="dbstow: '.github' is no folder")
+    check(not os.path.exists("../elsewhere/workflows/monthly-drill.yml"), "written through a link")
+
+# ---- asked on a terminal ----
+try:
+    os.close(os.openpty()[0])
+    terminals = True
+except OSError:
+    terminals = False
+    print("no terminals to be had here: questions not tried")
+if terminals:
+    fresh("asked")
+    status, shown = terminal("init", answers=[("Database file", ""), ("Database file", "app.db"), ("Git remote.*none\\]", ""),
+                                              ("Branch.*database-backups\\]", "mine"), ("How many.*8\\]", "5"),
+                                              ("GitHub workflow.*none\\]", ""), ("Make one\\? \\[y/N\\]", "y")])
+    check(status == 0 and "restored once and equal" in shown, shown)
+    check(open(".dbstow").read() == "[dbstow]\n\tkeep = 5\n\tbranch = mine\n" and tip(".", "mine"), "the answers")
+    # what was answered once is what is proposed
+    status, shown = terminal("init", "app.db", "--remote", "none", "--workflow", "none",
+                             answers=[("Branch.*\\[mine\\]", ""), ("How many.*\\[5\\]", "6"), ("Change it\\? \\[y/N\\]", "n")])
+    check(status == 6 and "says something else" in shown, shown)
+    status, shown = terminal("init", "app.db", "--remote", "none", "--workflow", "none",
+                             answers=[("Branch", ""), ("How many", "6"), ("Change it", "yes")])
+    check(status == 0 and "keep = 6" in open(".dbstow").read(), shown)
+    status, shown = terminal("init", "app.db", answers=[("Git remote", "\x03")])
+    check(status == 130 and "nothing was changed" in shown, shown)
+    fresh("unasked")
+    status, shown = terminal("init", "app.db", "--remote", "none", "--workflow", "none",
+                             answers=[("Branch", ""), ("How many", ""), ("Make one", "")])
+    check(status == 6, shown)
+    nothing_happened("no repository was wanted")
