@@ -158,3 +158,12 @@ sql("app.db", "ALTER TABLE team RENAME COLUMN name TO title; ALTER TABLE team AD
 dbstow("export", "app.db", "--repo", "repo")
 r = dbstow("diff", "--repo", "repo", "--limit", "1", err="1 table: 0 rows added, 5,000 changed, 0 removed")
 check('  ~ id=1: title null -> "team 1"; name "team 1" -> null' in r.out.splitlines(), r.out)
+
+# records without a schema, by pk
+new_repo("records")
+for x, more in ((1, []), (2, [{"model": "a.B", "pk": "z", "fields": {}}])):
+    with open("dump.json", "w") as f:
+        json.dump([{"model": "a.B", "pk": 7, "fields": {"x": x, "same": True}}] + more, f)
+    dbstow("import", "dump.json", "--source", "dump", "--repo", "records")
+r = dbstow("diff", "--repo", "records", err="1 table: 1 row added, 1 changed, 0 removed")
+check(r.out.splitlines()[2:] == ["a.B: 1 added, 1 changed", "  ~ pk=7: x 1 -> 2", '  + {"pk":"z","fields":{}}'], r.out)

@@ -182,7 +182,7 @@ os.remove(copies[0])
 # a file has to be a document
 open("a.json", "w").write("{}")
 dbstow("restore", "--from", "a.json", "--to", "live.db", "--yes", status=1,
-       err="dbstow: 'a.json' is no dbstow document: it doesn't begin with {\"format\":\"dbstow-export/1\"")
+       err="dbstow: 'a.json' is no document that dbstow knows: it has neither \"format\":\"dbstow-export/1\" nor \"models\"")
 
 # --before and --after
 wreck("live.db")

@@ -1042,6 +1042,92 @@ static void a_rowid_is_one_under_each_of_its_names(void **state)
 	diff_cells_free(c);
 }
 
+/* ---- records ---- */
+
+static void add_model(struct side *s, const char *lines)
+{
+	struct table *t = catalog_add_table(s->catalog);
+	struct files *f = files_new();
+
+	t->name = strdup("t");
+	t->folder = strdup("t");
+	t->order = ORDER_RECORDS;
+	for (const char *p = lines; *p; p++)
+		t->rows += *p == '\n';
+	files_text(f, CHUNK, lines);
+	s->source = &f->source;
+}
+
+static void records_are_matched_by_their_pk(void **state)
+{
+	struct world *w = *state;
+
+	add_model(&w->sides[DIFF_A], "{\"pk\":-2,\"fields\":{}}\n"
+				     "{\"pk\":2,\"fields\":{\"a\":1}}\n"
+				     "{\"pk\":10,\"fields\":{\"a\":1.0}}\n"
+				     "{\"pk\":\"x\",\"fields\":{}}\n"
+				     "{\"fields\":{\"a\":1}}\n"
+				     "{\"fields\":{\"a\":2}}\n");
+	add_model(&w->sides[DIFF_B], "{\"pk\":-20,\"fields\":{}}\n"
+				     "{\"pk\":2,\"fields\":{\"a\":1}}\n"
+				     "{\"pk\":10,\"fields\":{\"a\":1}}\n"
+				     "{\"pk\":256,\"fields\":{}}\n"
+				     "{\"fields\":{\"a\":2}}\n"
+				     "{\"fields\":{\"a\":3}}\n");
+	expect_counts(compare(w), 3, 1, 3);
+	expect_said(w, "+{\"pk\":-20,\"fields\":{}}\n"
+		       "-{\"pk\":-2,\"fields\":{}}\n"
+		       "-{\"pk\":10,\"fields\":{\"a\":1.0}}"
+		       "+{\"pk\":10,\"fields\":{\"a\":1}}\n"
+		       "+{\"pk\":256,\"fields\":{}}\n"
+		       "-{\"pk\":\"x\",\"fields\":{}}\n"
+		       "-{\"fields\":{\"a\":1}}\n"
+		       "+{\"fields\":{\"a\":3}}\n");
+}
+
+static void what_is_no_record_is_damage(void **state)
+{
+	struct world *w = *state;
+	struct diff_table *t;
+	size_t count;
+
+	add_model(&w->sides[DIFF_A], "{\"pk\":1,\"fields\":{}}\n");
+	add_model(&w->sides[DIFF_B], "{\"pk\":1}\n");
+	open_diff(w);
+	t = diff_tables(w->diff, &count);
+	assert_int_equal(diff_rows(w->diff, t, &w->taker, &w->err), -1);
+	assert_int_equal(w->err.code, ERROR_DAMAGE);
+	assert_memory_equal(w->err.message, "table 't': ", 11);
+}
+
+static void fields_stand_beside_each_other_by_name(void **state)
+{
+	struct table a = { .name = (char[]){ "t" }, .order = ORDER_RECORDS };
+	struct diff_table t = { .name = "t", .sides = { &a, &a } };
+	const struct diff_cell *cells;
+	struct world *w = *state;
+	struct diff_cells *c;
+	struct diff_row row;
+	size_t count;
+
+	assert_int_equal(diff_cells_new(&c, &t, &w->err), 0);
+	set_lines(&row,
+		  "{\"pk\":7,\"fields\":{\"a\":1,\"a!\":[2],\"gone\":{}}}",
+		  "{\"pk\":7,\"fields\":{\"a!\":[3],\"new\\\"\":null}}");
+	assert_int_equal(diff_cells_split(c, &row, &cells, &count, &w->err), 0);
+	assert_int_equal(count, 5);
+	expect_cell(&cells[0], "pk", 1, "7", "7");
+	expect_cell(&cells[1], "a", 0, "1", NULL);
+	expect_cell(&cells[2], "a!", 0, "[2]", "[3]");
+	expect_cell(&cells[3], "gone", 0, "{}", NULL);
+	expect_cell(&cells[4], "new\"", 0, NULL, "null");
+	set_lines(&row, NULL, "{\"fields\":{\"a\":0}}");
+	assert_int_equal(diff_cells_split(c, &row, &cells, &count, &w->err), 0);
+	assert_int_equal(count, 1);
+	expect_cell(&cells[0], "a", 0, NULL, "0");
+	diff_cells_free(c);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1078,6 +1164,9 @@ int main(void)
 		T(triggers_that_fire_in_another_order_have_moved),
 		T(values_stand_beside_each_other_by_column),
 		T(a_rowid_is_one_under_each_of_its_names),
+		T(records_are_matched_by_their_pk),
+		T(what_is_no_record_is_damage),
+		T(fields_stand_beside_each_other_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
