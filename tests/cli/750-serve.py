@@ -127,7 +127,7 @@ with Serving("app.db", "--host", "db.example", keys="%s,ci:%s" % (OTHER, KEY), l
 
     # ---- what there is not ----
     for path in ("/", "/export/", "/Export", "//export", "/./export", "/%65xport", "/export%00", "/export?x=1", "/healthz?x",
-                 "/../app.db", "/app.db", "http://127.0.0.1/export", "/export;x", "/" + "x" * 3000):
+                 "/../app.db", "/app.db", "http://127.0.0.1/export", "/export;x", "/healthz/", "/healthzx", "/" + "x" * 3000):
         error(s.ask(path, key=KEY), 404, "not_found", "there is /export and /healthz, without a query")
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get"):
         error(s.ask(method=method, key=KEY), 405, "method_not_allowed", "this is read with GET or HEAD", allow="GET, HEAD")
@@ -150,7 +150,7 @@ with Serving("app.db", "--host", "db.example", keys="%s,ci:%s" % (OTHER, KEY), l
           "an export by the first key: " + said)
     check(' ms gzip key=key-1\n' in said and '"HEAD /export" 200 0 bytes' in said and '"GET /%65xport" 404' in said
           and '"GET /***" 404' in said, said)
-    check(s.files() == files, "%d files are open, %d were" % (s.files(), files))
+    s.check_files(files)
     s.process.send_signal(signal.SIGHUP)
     s.wait_for("dbstow: keys of DBSTOW_SERVE_KEYS stay as they are; use --keys-file to change them while serving\n")
     check(s.ask("/healthz").status == 200, "after SIGHUP")

@@ -111,8 +111,7 @@ with Serving("app.db", keys=KEY, log="odd.log") as s:
         check(b"dbstow-export/1" not in data or K in request, "a document for %r" % bytes(request))
         check(a.status in (None, 100, 200, 400, 401, 403, 404, 405, 406, 411, 413, 414, 421, 431, 501, 505), "%s for %r" % (a.status, bytes(request)))
     check(len(statuses) > 6 and s.ask("/healthz").status == 200 and s.process.poll() is None, "statuses: %s" % statuses)
-    s.wait_for(r'"GET /healthz" 200 .*\n$')
-    check(s.files() == files, "%d files are open, %d were" % (s.files(), files))
+    s.check_files(files)
     check("canary" not in s.said(), "the key in the log")
 
 # ---- heads that come a byte at a time ----
@@ -182,8 +181,7 @@ with Serving("big.db", "--idle", "2", "--queue", "1", keys=KEY, log="slow.log") 
         gone.close()
     query("big.db", "UPDATE t SET data = '' WHERE id = 1")
     check(whole(s.ask(key=KEY)), "after those that left")
-    s.wait_for(r'200 \d+ bytes \d+ ms key=key-1\n$')
-    check(s.files() == files, "%d files are open, %d were" % (s.files(), files))
+    s.check_files(files)
     check(s.memory_kb() < 400000, "memory: %d kB" % s.memory_kb())  # a build with sanitizers has some hundred MB
 
 # ---- the end of it all, with an export on its way ----
@@ -281,4 +279,4 @@ with Serving("app.db", "--queue", "8", keys=KEY, log="load.log") as s:
         states.add((len(d["move"]), a.headers["etag"]))
     check(len(states) > 2 and len({n for n, _ in states}) == len({t for _, t in states}), "states and tags: %s" % states)
     s.wait_for(r"ms key=key-1\n$")
-    check(s.files() == files, "%d files are open, %d were" % (s.files(), files))
+    s.check_files(files)

@@ -106,6 +106,13 @@ class Serving:
     def ask(self, path="/export", method="GET", timeout=60, **kw):
         return self.send(self.head(method, path, **kw), timeout)
 
+    def check_files(self, expected, seconds=20):
+        """As many are open as there were; what is being closed has a while."""
+        end = time.monotonic() + seconds
+        while self.files() != expected:
+            check(time.monotonic() < end, "%d files are open, %d were" % (self.files(), expected))
+            time.sleep(0.02)
+
     def files(self):
         return len(os.listdir("/proc/%d/fd" % self.process.pid))
 
