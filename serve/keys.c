@@ -87,11 +87,11 @@ static int take_value(struct keys *k, struct key *key, const char *where,
 				 "stand in a Bearer token; make one with: "
 				 "openssl rand -hex 32",
 				 number, where);
-	if (size < KEY_SHORTEST)
+	if (size < KEY_SHORTEST || size > KEY_LONGEST)
 		return error_set(err, ERROR_USAGE,
-				 "key %zu of %s is shorter than %d characters; "
+				 "key %zu of %s has not %d to %d characters; "
 				 "make one with: openssl rand -hex 32",
-				 number, where, KEY_SHORTEST);
+				 number, where, KEY_SHORTEST, KEY_LONGEST);
 	hasher_reset(k->hasher);
 	hasher_add(k->hasher, text, size);
 	hasher_final(k->hasher, key->digest);
@@ -233,6 +233,8 @@ const char *keys_find(struct keys *k, const char *token, size_t size)
 	unsigned char digest[HASH_SHA256_SIZE];
 	const char *found = NULL;
 
+	if (size < KEY_SHORTEST || size > KEY_LONGEST)
+		return NULL;
 	hasher_reset(k->hasher);
 	hasher_add(k->hasher, token, size);
 	hasher_final(k->hasher, digest);

@@ -262,22 +262,24 @@ static enum MHD_Result answer(struct request *r, const char *url,
 	return is_export ? export(r, h) : health(r);
 }
 
-/* A key that somebody put into the path is not logged. */
-static size_t shown_size(struct server *s, const char *url)
+/* A key that somebody put into the path is not logged.  @return how much of the
+ * path can be: all, if it holds none */
+static size_t shown_size(struct server *s, const char *url, size_t most)
 {
-	for (const char *at = url; *at; at++) {
-		if (*at == '/' &&
-		    (keys_find(s->keys, at + 1, strlen(at + 1)) ||
-		     keys_find(s->keys, at + 1, strcspn(at + 1, "/"))))
-			return (size_t)(at + 1 - url);
+	size_t length = strlen(url);
+
+	for (size_t i = 0; i < length && i < most; i++) {
+		if (keys_find(s->keys, url + i, length - i) ||
+		    keys_find(s->keys, url + i, strcspn(url + i, "/&;,")))
+			return i;
 	}
-	return strlen(url);
+	return length;
 }
 
 static void note_path(struct request *r, const char *url)
 {
-	size_t size = shown_size(r->server, url), used = 0;
 	const size_t most = sizeof(r->path) - 8;
+	size_t size = shown_size(r->server, url, most), used = 0;
 
 	for (size_t i = 0; i < size && used < most; i++) {
 		unsigned char c = (unsigned char)url[i];

@@ -16,6 +16,7 @@
 /* ---- keys.c: who may have the document ---- */
 
 #define KEY_SHORTEST  16 /* characters */
+#define KEY_LONGEST   512
 #define KEYS_MOST     64
 #define KEY_NAME_SIZE 33
 
@@ -39,7 +40,8 @@ int keys_load(struct keys **out, const char *file, struct error *err);
 size_t keys_count(const struct keys *k);
 
 /** The name of the key `token`, "key-N" where it has none; NULL: it is none of
- *  them.  Takes as long whichever it is.  Borrowed. */
+ *  them, or has not a key's length.  Takes as long whichever it is.  Borrowed.
+ */
 const char *keys_find(struct keys *k, const char *token, size_t size);
 
 /** NULL is allowed. */

@@ -43,7 +43,7 @@ def refused(message, *argv, status=2, db="app.db", **env):
 
 refused("no key is configured, and without one anybody could have the database; set DBSTOW_SERVE_KEYS or give "
         "--keys-file FILE", DBSTOW_SERVE_KEYS="")
-refused("key 2 of DBSTOW_SERVE_KEYS is shorter than 16 characters; make one with: openssl rand -hex 32",
+refused("key 2 of DBSTOW_SERVE_KEYS has not 16 to 512 characters; make one with: openssl rand -hex 32",
         DBSTOW_SERVE_KEYS=KEY + ", short")
 with open("keys", "w") as f:
     f.write("# who may\nci:%s\n" % KEY)
@@ -142,6 +142,8 @@ with Serving("app.db", "--host", "db.example", keys="%s,ci:%s" % (OTHER, KEY), l
     # ---- the log ----
     s.ask("/a b\"\x01/" + KEY + "/x")
     s.ask("/" + KEY)
+    s.ask("/export&key=" + KEY + "&x")
+    s.ask("/" + "x" * 80 + KEY)
     s.ask("/export?key=" + KEY, key=KEY)
     s.wait_for(r'127\.0\.0\.1 "GET /export" 404 ')
     said = s.said()
@@ -168,7 +170,7 @@ with Serving("app.db", "--keys-file", "keys", "--quiet", log="keys.log") as s:
     check(s.ask(method="HEAD", key=KEY).status == 200 and s.ask(method="HEAD", key=OTHER).status == 403, "at first")
     becomes("%s\nnew:sha256:%s\n" % (KEY, hashlib.sha256(OTHER.encode()).hexdigest()), "read 2 keys from 'keys'", old=200, new=200)
     becomes("new:" + OTHER, "read 1 key from 'keys'", old=403, new=200)
-    becomes("oops", "keys stay as they were: key 1 of 'keys' is shorter than 16 characters", old=403, new=200)
+    becomes("oops", "keys stay as they were: key 1 of 'keys' has not 16 to 512 characters", old=403, new=200)
     os.chmod("keys", 0o644)
     becomes(KEY, "keys stay as they were: others can read the secret in 'keys' \\(mode 0644\\)", old=403, new=200)
     os.chmod("keys", 0o600)

@@ -152,6 +152,13 @@ with Serving("app.db", keys=KEY, log="drip2.log") as s:
                 ended = True
         check(ended, "a head may drip for ever")
 
+with Serving("app.db", "--per-client", "2", keys=KEY, log="each.log") as s:
+    with s.connect() as a, s.connect() as b:
+        time.sleep(0.3)
+        check(s.ask("/healthz").status is None, "a third connection")
+    time.sleep(0.3)
+    check(s.ask("/healthz").status == 200, "after the two")
+
 # ---- who does not take what he asked for ----
 with Serving("big.db", "--idle", "2", "--queue", "1", keys=KEY, log="slow.log") as s:
     files = s.files()

@@ -82,10 +82,10 @@ static void keys_that_are_none_are_refused_without_being_shown(void **state)
 {
 	(void)state;
 	refused(LONG_KEY "x short",
-		"key 2 of 'f' is shorter than 16 characters; make one with: "
+		"key 2 of 'f' has not 16 to 512 characters; make one with: "
 		"openssl rand -hex 32");
 	refused("name:short",
-		"key 1 of 'f' is shorter than 16 characters; make one with: "
+		"key 1 of 'f' has not 16 to 512 characters; make one with: "
 		"openssl rand -hex 32");
 	refused("0123456789\"abcdef",
 		"key 1 of 'f' holds a character that cannot stand in a Bearer "
