@@ -103,15 +103,15 @@ static int record_wrong(struct dump *d, const struct dump_item *item,
 
 static int check_model(struct json_piece name)
 {
-	if (!name.size || name.size > DUMP_MODEL_MAX)
-		return -1;
-	for (size_t i = 0; i < name.size; i++) {
-		unsigned char c = (unsigned char)name.data[i];
+	struct buffer shown = BUFFER_INIT;
+	int same;
 
-		if (c < 0x20 || c == 0x7f)
-			return -1;
-	}
-	return 0;
+	/* it stands in messages and in names of commits' trailers */
+	text_display(&shown, name.data, name.size, DUMP_MODEL_MAX);
+	same = shown.size && shown.size == name.size &&
+	       !memcmp(shown.data, name.data, name.size);
+	buffer_release(&shown);
+	return same ? 0 : -1;
 }
 
 /* Whose record is it? */
@@ -253,7 +253,7 @@ static void take_time(struct dump *d, const json_t *value)
 	text += *text == '.';
 	text += strspn(text, "0123456789");
 	memcpy(time + whole, text, strlen(text) + 1);
-	if (clock_parse(&d->created_s, time) < 0)
+	if (clock_parse(&d->created_s, time) < 0 || d->created_s < 0)
 		d->created_s = 0;
 }
 

@@ -68,8 +68,8 @@ enum dump_event {
 
 /** What dump_next() found; borrowed until the next call. */
 struct dump_item {
-	struct json_piece model; /* 1 to DUMP_MODEL_MAX bytes of UTF-8 without
-				    control characters */
+	struct json_piece model; /* 1 to DUMP_MODEL_MAX bytes of UTF-8 that
+				    can be shown as they are */
 	struct json_piece why;   /* UTF-8 */
 	struct record record;
 	uint64_t line; /* of the document */

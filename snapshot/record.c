@@ -6,7 +6,7 @@
  * change places; they are put together in a buffer of their own and sorted
  * there.
  */
-#include "snapshot/record.h"
+#include "snapshot/record_internal.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,18 +19,9 @@
 #include "snapshot/text.h"
 
 #define NAME_SHOWN 200 /* bytes of a name in a message */
-#define PK_SHOWN   80
 
 /* Up to so many names are compared each with each. */
 #define FEW_NAMES 8
-
-/* What a key begins with: it sorts the kinds of pk. */
-enum key_kind {
-	KEY_NEGATIVE = 1,
-	KEY_NATURAL,
-	KEY_OTHER,
-	KEY_NONE = RECORD_KEY_NONE
-};
 
 /* A member's name, with its quotes, in the buffer it was written to. */
 struct name {
@@ -277,15 +268,6 @@ static int put_name(struct record_reader *r, struct buffer *out)
 	return 0;
 }
 
-int record_compare_names(struct json_piece a, struct json_piece b)
-{
-	/* without the quote at the end: so a name goes before a longer one */
-	size_t shorter = (a.size < b.size ? a.size : b.size) - 1;
-	int order = memcmp(a.data, b.data, shorter);
-
-	return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 static int compare_names(const void *a, const void *b, void *text)
 {
 	const struct name *x = a, *y = b;
@@ -464,67 +446,82 @@ static int read_model(struct record_reader *r)
 	return problem ? wrong(r, problem) : 0;
 }
 
-static int read_members(struct record_reader *r, struct record *out,
-			int *has_fields)
+/* What a record has. */
+enum member { MEMBER_MODEL, MEMBER_PK, MEMBER_FIELDS, MEMBER_COUNT };
+
+/* A member's name and its colon.  @return the member, or -1 */
+static int read_name(struct record_reader *r, int seen[MEMBER_COUNT])
 {
 	static const char *const names[] = { "model", "pk", "fields" };
-	int seen[3] = { 0 }, rc = 0;
+	struct buffer *name = &r->line; /* which is made last */
+	struct json_piece piece;
+	int which = 0;
+
+	buffer_clear(name);
+	if (!next_is(r, '"'))
+		return wrong(r, "has something else where a name must stand");
+	if (put_string(r, name) < 0)
+		return -1;
+	if (buffer_failed(name))
+		return error_nomem(r->err);
+	piece = (struct json_piece){ name->data, name->size };
+	while (which < MEMBER_COUNT && !json_piece_is(piece, names[which]))
+		which++;
+	if (which == MEMBER_COUNT)
+		return wrong_name(r, name->data, name->size,
+				  "and should have none but 'model', 'pk' and "
+				  "'fields'");
+	if (seen[which]++)
+		return wrong_name(r, name->data, name->size, "twice");
+	if (!next_is(r, ':'))
+		return wrong_name(r, name->data, name->size,
+				  "without a ':' behind it");
+	return which;
+}
+
+/* What was read is told at once, so that what fails later can be named. */
+static int read_member(struct record_reader *r, int which, struct record *out)
+{
+	if (which == MEMBER_FIELDS)
+		return read_fields(r);
+	if (which == MEMBER_PK) {
+		if (read_pk(r) < 0)
+			return -1;
+		if (r->pk.size)
+			out->pk = (struct json_piece){ r->pk.data, r->pk.size };
+		return 0;
+	}
+	if (read_model(r) < 0)
+		return -1;
+	out->model = (struct json_piece){ r->model.data ? r->model.data : "",
+					  r->model.size };
+	return 0;
+}
+
+static int read_members(struct record_reader *r, struct record *out)
+{
+	int seen[MEMBER_COUNT] = { 0 };
 
 	if (!next_is(r, '{'))
 		return wrong(r, "is no object");
 	if (next_is(r, '}'))
 		return wrong(r, "is empty");
 	do {
-		size_t which = 0;
+		int which = read_name(r, seen);
 
-		buffer_clear(&r->text);
-		if (!next_is(r, '"'))
-			return wrong(r, "has something else where a name must "
-					"stand");
-		buffer_clear(&r->line);
-		if (put_string(r, &r->line) < 0)
+		if (which < 0 || read_member(r, which, out) < 0)
 			return -1;
-		if (buffer_failed(&r->line))
-			return error_nomem(r->err);
-		while (which < 3 &&
-		       !json_piece_is((struct json_piece){ r->line.data,
-							   r->line.size },
-				      names[which]))
-			which++;
-		if (which == 3)
-			return wrong_name(r, r->line.data, r->line.size,
-					  "and should have none but 'model', "
-					  "'pk' and 'fields'");
-		if (seen[which]++)
-			return wrong_name(r, r->line.data, r->line.size,
-					  "twice");
-		if (!next_is(r, ':'))
-			return wrong_name(r, r->line.data, r->line.size,
-					  "without a ':' behind it");
-		rc = which == 0   ? read_model(r)
-		     : which == 1 ? read_pk(r)
-				  : read_fields(r);
-		if (rc == 0 && which == 0)
-			out->model = (struct json_piece){
-				r->model.data ? r->model.data : "",
-				r->model.size
-			};
-		if (rc == 0 && which == 1 && r->pk.size)
-			out->pk = (struct json_piece){ r->pk.data, r->pk.size };
-	} while (rc == 0 && next_is(r, ','));
-	if (rc < 0)
-		return -1;
+	} while (next_is(r, ','));
 	if (!next_is(r, '}'))
 		return wrong(r, "has something else where ',' or '}' must "
 				"stand");
 	skip_space(r);
 	if (r->p != r->end)
 		return wrong(r, "has something behind its end");
-	*has_fields = seen[2];
-	return 0;
+	return seen[MEMBER_FIELDS] ? 0 : wrong(r, "has no 'fields'");
 }
 
-/* ---- the line, and its key ---- */
+/* ---- the line ---- */
 
 static void put_line(struct record_reader *r, struct record *out)
 {
@@ -557,64 +554,9 @@ static void put_line(struct record_reader *r, struct record *out)
 				       r->pk.size };
 }
 
-/* Integers in their order: sign, number of digits, digits. */
-static void put_integer_key(struct buffer *key, const char *text, size_t size)
-{
-	int negative = *text == '-';
-	unsigned char flip = negative ? 0xff : 0;
-	uint32_t count = (uint32_t)(size - (size_t)negative);
-
-	buffer_byte(key, negative ? KEY_NEGATIVE : KEY_NATURAL);
-	for (int shift = 24; shift >= 0; shift -= 8)
-		buffer_byte(key, (char)((count >> shift & 0xff) ^ flip));
-	for (size_t i = (size_t)negative; i < size; i++)
-		buffer_byte(key, (char)((unsigned char)text[i] ^ flip));
-}
-
-/* "-0" is none: it would be 0 a second time. */
-static int is_integer(const char *text, size_t size)
-{
-	const char *end = text + size, *p = text + (*text == '-');
-
-	return p < end && digits(p, end) == end && (*p != '0' || text == p);
-}
-
-static void put_key(struct record_reader *r, struct record *out)
-{
-	struct buffer *key = &r->key;
-
-	buffer_clear(key);
-	if (!out->pk.data) {
-		buffer_byte(key, KEY_NONE);
-		buffer_add(key, out->line.data, out->line.size);
-	} else if (is_integer(out->pk.data, out->pk.size)) {
-		put_integer_key(key, out->pk.data, out->pk.size);
-	} else {
-		buffer_byte(key, KEY_OTHER);
-		buffer_add(key, out->pk.data, out->pk.size);
-	}
-	out->key = (struct json_piece){ key->data, key->size };
-}
-
-size_t record_key_size(const char *key)
-{
-	unsigned char flip = *key == KEY_NEGATIVE ? 0xff : 0;
-	size_t count = 0;
-
-	if (*key == KEY_NONE)
-		return 1;
-	if (*key == KEY_OTHER)
-		return strlen(key);
-	for (size_t i = 1; i <= 4; i++)
-		count = count << 8 | (size_t)((unsigned char)key[i] ^ flip);
-	return 5 + count;
-}
-
 int record_from_json(struct record_reader *r, const char *text, size_t size,
 		     struct record *out, struct error *err)
 {
-	int has_fields = 0;
-
 	memset(out, 0, sizeof(*out));
 	r->p = text;
 	r->end = text + size;
@@ -625,13 +567,12 @@ int record_from_json(struct record_reader *r, const char *text, size_t size,
 	buffer_clear(&r->pk);
 	buffer_clear(&r->model);
 	buffer_clear(&r->raw);
-	if (read_members(r, out, &has_fields) < 0)
+	if (read_members(r, out) < 0)
 		return -1;
-	if (!has_fields)
-		return wrong(r, "has no 'fields'");
 	put_line(r, out);
 	if (out->line.data)
-		put_key(r, out);
+		record_put_key(&r->key, out);
+	out->key = (struct json_piece){ r->key.data, r->key.size };
 	if (buffer_failed(&r->line) || buffer_failed(&r->key) ||
 	    buffer_failed(&r->raw) || buffer_failed(&r->pk) ||
 	    buffer_failed(&r->model))
@@ -650,14 +591,4 @@ int record_from_line(struct record_reader *r, const char *line, size_t size,
 	if (out->line.size == size && !memcmp(out->line.data, line, size))
 		return 0;
 	return wrong(r, "is not written in the one way that a record is");
-}
-
-void record_show_pk(struct buffer *out, const struct record *record)
-{
-	if (!record->pk.data) {
-		buffer_str(out, "no pk");
-		return;
-	}
-	buffer_str(out, "pk ");
-	text_display(out, record->pk.data, record->pk.size, PK_SHOWN);
 }

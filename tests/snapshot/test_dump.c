@@ -287,6 +287,9 @@ static void a_record_that_is_wrong_is_named(void **state)
 	refused("[{\"model\":\"a\\u0000b\",\"pk\":7,\"fields\":{}}]",
 		"'x.json': line 1: record 1 (pk 7): its 'model' is no model's "
 		"name");
+	refused("[{\"model\":\"a\\u202eb\",\"pk\":7,\"fields\":{}}]",
+		"'x.json': line 1: record 1 (pk 7): its 'model' is no model's "
+		"name");
 	refused("{\"models\":{\"a\":[{\"model\":\"b\",\"fields\":{}}]}}",
 		"'x.json': line 1: record 1 (a): its 'model' is another than it "
 		"stands under");
@@ -362,6 +365,7 @@ static void a_date_that_is_none_is_no_date(void **state)
 		      { "\"2023-11-14T23:13:20.5+01:00\"", 1700000000 },
 		      { "\"2023-11-14 22:13:20.999999\"", 1700000000 },
 		      { "\"2023-11-14T22:13:20Z\"", 1700000000 },
+		      { "\"1960-01-01\"", 0 },
 		      { "\"yesterday\"", 0 },
 		      { "1700000000", 0 },
 		      { "null", 0 } };
