@@ -349,10 +349,13 @@ int storing_found_again(struct storing *s, struct error *err)
 
 int storing_put(struct storing *s, struct sink *sink, struct error *err)
 {
+	struct error foreign = ERROR_INIT;
 	int rc = 1;
 
-	/* Taken now, not before the scan: others may have stored meanwhile. */
-	if (!s->o->adopt && storing_history(s, err) < 0)
+	/* Taken now, not before the scan: others may have stored meanwhile.
+	 * What is to be adopted has none that could be read. */
+	if (storing_history(s, s->o->adopt ? &foreign : err) < 0 &&
+	    !s->o->adopt)
 		return -1;
 	if (!s->history && !(s->history = calloc(1, sizeof(*s->history))))
 		return error_nomem(err);

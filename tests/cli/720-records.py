@@ -240,7 +240,12 @@ dbstow("export", "app.db", "--repo", "parts", "--branch", "db")
 dbstow("import", "dump.json", "--repo", "parts", "--branch", "db", status=6, env=scratch,
        err="dbstow: the branch 'db' holds snapshots of a database, not of records; take another one with --branch NAME")
 
-# ---- synced, deleted, found there ----
+dbstow("import", "dump.json", "--repo", "parts", "--branch", "db", "--source", "app.db", "--adopt", status=6, env=scratch)
+git("update-ref", "refs/heads/ours", git("commit-tree", "-m", "x", git("mktree", repo="parts"), repo="parts"), repo="parts")
+dbstow("import", "dump.json", "--repo", "parts", "--branch", "ours", "--source", "app", status=6, env=scratch)
+dbstow("import", "dump.json", "--repo", "parts", "--branch", "ours", "--source", "app", "--adopt", env=scratch)
+
+# ---- synced, found there ----
 new_repo("far", "--bare")
 dbstow("sync", os.path.abspath("far"), "--repo", "parts")
 shown = json.loads(dbstow("list", "--repo", "parts", "--remote", os.path.abspath("far"), "--json").out)

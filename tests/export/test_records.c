@@ -385,6 +385,34 @@ static void an_edited_record_changes_one_line(void **state)
 	release(&b);
 }
 
+/* Only the pk decides on cuts and names, also in front of an edited record. */
+static void edited_records_rename_no_file(void **state)
+{
+	struct buffer text = BUFFER_INIT, edited = BUFFER_INIT;
+	struct buffer before = BUFFER_INIT, after = BUFFER_INIT;
+	struct made a, b;
+	char *at;
+
+	(void)state;
+	write_many(&text, 20000, -1);
+	write_many(&edited, 20000, -1);
+	at = (char *)(uintptr_t)buffer_cstr(&edited);
+	while ((at = strstr(at, "the name")))
+		memcpy(at, "NEW", 3);
+	made(&a, buffer_cstr(&text));
+	made(&b, buffer_cstr(&edited));
+	assert_true(list_files(&a, &before) > 10);
+	list_files(&b, &after);
+	assert_string_equal(buffer_cstr(&before), buffer_cstr(&after));
+	assert_memory_not_equal(&a.content, &b.content, sizeof(a.content));
+	buffer_release(&text);
+	buffer_release(&edited);
+	buffer_release(&before);
+	buffer_release(&after);
+	release(&a);
+	release(&b);
+}
+
 /* More than is sorted at once, and models one among the other. */
 static void records_that_fill_several_runs_are_sorted(void **state)
 {
@@ -489,6 +517,7 @@ int main(void)
 		cmocka_unit_test(a_model_that_was_left_out_is_on_record),
 		cmocka_unit_test(a_model_of_any_name_has_a_folder),
 		cmocka_unit_test(an_edited_record_changes_one_line),
+		cmocka_unit_test(edited_records_rename_no_file),
 		cmocka_unit_test(records_that_fill_several_runs_are_sorted),
 		cmocka_unit_test(an_import_of_records_can_be_stopped),
 	};

@@ -414,6 +414,48 @@ static void a_record_without_end_is_refused(void **state)
 	dump_free(d);
 }
 
+/* All of it came, and then the connection broke: perhaps more was to come. */
+static ssize_t read_broken(struct byte_input *input, void *data, size_t size,
+			   struct error *err)
+{
+	struct text_input *t = (struct text_input *)input;
+
+	if (!t->size)
+		return error_set(err, ERROR_NETWORK, "it broke");
+	return read_text(input, data, size, err);
+}
+
+static void an_input_that_breaks_at_the_end_is_no_document(void **state)
+{
+	static const struct {
+		const char *text;
+		enum dump_shape shape;
+	} texts[] = { { list, DUMP_LIST },
+		      { lines, DUMP_LINES },
+		      { models, DUMP_MODELS } };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct text_input in = { { read_broken },
+					 texts[i].text,
+					 strlen(texts[i].text),
+					 1000 };
+		struct error err = ERROR_INIT;
+		struct dump_item item;
+		struct dump *d;
+		int event;
+
+		assert_int_equal(
+			dump_open(&d, &in.base, "'x'", texts[i].shape, &err),
+			0);
+		while ((event = dump_next(d, &item, &err)) > 0)
+			;
+		assert_int_equal(event, -1);
+		assert_string_equal(err.message, "it broke");
+		dump_free(d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +471,8 @@ int main(void)
 		cmocka_unit_test(a_model_can_be_left_out),
 		cmocka_unit_test(a_date_that_is_none_is_no_date),
 		cmocka_unit_test(a_record_without_end_is_refused),
+		cmocka_unit_test(
+			an_input_that_breaks_at_the_end_is_no_document),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
