@@ -275,7 +275,7 @@ static int find_columns(struct stage *s, struct staged_table *t,
 {
 	struct json_piece name, json;
 	struct json_walk walk;
-	struct place *p;
+	struct place *p = NULL;
 	size_t nth = 0;
 
 	t->at++;
