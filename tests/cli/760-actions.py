@@ -2,7 +2,7 @@
 """The action's steps as a runner runs them, from a checkout of depth 1, with the
 branch at a git server over HTTPS: export, fetch, verify, status; two jobs at
 once; hostile names and servers; keys and tokens that must appear nowhere."""
-import base64, json, os, re, shutil, sqlite3, subprocess, sys, tarfile, threading
+import base64, glob, json, os, re, shutil, signal, sqlite3, subprocess, sys, tarfile, threading
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 from servers import Authority, GitServer, Tcp, read_request, MISSING
@@ -91,12 +91,16 @@ def ids():
 
 
 answers = {}  # path -> (status, headers, body) of the application
+stalled = threading.Event()
 sent = []  # what it was sent to know who asks
 
 
 def serve(c):
     first, headers, _ = read_request(c)
     sent.append(headers.get("authorization"))
+    if first.split()[1] == "/stall":
+        stalled.set()
+        return c.recv(1)
     status, more, body = answers.get(first.split()[1], ("401 Unauthorized", ["WWW-Authenticate: Basic"], b""))
     if headers.get("authorization") != "Bearer " + KEY:
         status, more, body = "401 Unauthorized", [], b'{"detail":"::error::who?"}'
@@ -131,8 +135,7 @@ with Authority("ca") as ca, GitServer("web", ca, token=TOKEN) as web, Tcp(serve,
     second = done.outputs["snapshot-id"]
     check(ids() == [second, first] and done.outputs["changed"] == "true", "changed: %s" % done.outputs)
     check(listed()[0]["kind"] == "scheduled" and listed()[1]["kind"] == "manual", "kinds: %s" % listed())
-    if "diff" in dbstow("help").out:
-        check("| users | 3 | +2 | 0 | 0 |" in done.summary, done.summary)
+    check("| users | 3 | +2 | 0 | 0 |" in done.summary and "| Schema |" not in done.summary, done.summary)
     insert(4)
     third = act(EXPORT, at=T0 + 3 * DAY).outputs["snapshot-id"]
     check(ids() == [third, second], "'keep' travels with the branch: %s" % ids())
@@ -194,6 +197,19 @@ with Authority("ca") as ca, GitServer("web", ca, token=TOKEN) as web, Tcp(serve,
     failing(dict(EXPORT, remote=application.url("owner/app"), token="wrong"), 5, "refused the token in DBSTOW_TOKEN")
     check(set(sent) == {None, "Basic " + WRONG[1]}, "the workflow's token went elsewhere: %s" % sent)
 
+    # ---- a job that is cancelled ends what it runs, without a traceback ----
+    j, done = job(), actions.Done()
+    next(j.steps(BACKUP, dict(FETCH, url=application.url("stall"), cacert=ca.pem), done, TOKEN, path=PATH))
+    state, = glob.glob(os.path.join(j.temp, "dbstow-*"))
+    p = subprocess.Popen(["python3", "-B", os.path.join(BACKUP, "backup.py"), "take"], cwd=j.workspace, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, env=dict(
+                             os.environ, **j.env, STATE=state, GITHUB_OUTPUT=j.file(), DBSTOW_FETCH_KEY=KEY, GITHUB_TOKEN=TOKEN))
+    check(stalled.wait(120), "it does not fetch")
+    p.send_signal(signal.SIGTERM)
+    out = p.communicate(timeout=120)[0]
+    check(p.returncode == 130 and out.splitlines()[-1] == "::error title=dbstow::interrupted" and "Traceback" not in out, out)
+    check("| dbstow: interrupted" in out, "dbstow was not told: " + out)
+
     # ---- the push is refused: said, as the runner's copy goes away ----
     insert(8)
     git("config", "receive.denyNonFastForwards", "true", repo=far)
@@ -207,10 +223,10 @@ with Authority("ca") as ca, GitServer("web", ca, token=TOKEN) as web, Tcp(serve,
         sql("app.db", 'CREATE TABLE "%s"(x); INSERT INTO "%s" VALUES(1)' % (name, name))
     done = act(dict(EXPORT, source="app.db"), at=T0 + 9 * DAY)
     check("<img" not in done.summary and "](" not in done.summary and "`a" not in done.summary, done.summary)
-    if "| Added |" in done.summary or "| Table | Rows |" in done.summary:
-        rows = [l for l in done.summary.splitlines() if l.startswith("| ") and "error" in l]
-        check("| &#58;&#58;error&#58;&#58;table | 1 |" in done.summary, done.summary)
-        check(all(l.count("|") == rows[0].count("|") for l in rows), "cells: %s" % rows)
+    check("| &#58;&#58;error&#58;&#58;table | 1 | +1 | 0 | 0 |\n" in done.summary, done.summary)
+    check("| table &#58;&#58;error&#58;&#58;table | added |\n" in done.summary, done.summary)
+    cells = {l.count("|") for l in done.summary.splitlines() if l.startswith("|")}
+    check(cells == {3, 6}, "cells: %s" % done.summary)
     check("ünï 🌱" in done.summary, done.summary)
     for source in ("::error::s", "##[error]s"):
         r = act(dict(EXPORT, source=source, branch="b-" + source[-6:-1].strip(":[]")), at=T0 + 9 * DAY)
@@ -355,6 +371,7 @@ found = [c for c in found if c]
 check([c[0] for c in found] == ["warning"] * 10 + ["error"], "commands: %s" % found)
 check(found[0][2] == "50%\\x0d\\x0a::error::n 0: a, b" and found[9][2] == "there are more: see the log" and
       found[10][2] == "%0A" and "::error title=dbstow::%250A\n" in text, "escaped: %s" % found)
+check(github.escaped("5%\r\n") == "5%25%0D%0A", "escaped")
 os.environ["GITHUB_OUTPUT"], os.environ["GITHUB_STEP_SUMMARY"] = "output", "summary"
 github.put("a", "one\ntwo\nb<<c\nc"), github.put("b", "")
 check(actions.outputs("output") == {"a": "one\ntwo\nb<<c\nc", "b": ""}, "outputs")

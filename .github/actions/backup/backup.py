@@ -4,7 +4,7 @@ What a step finds out is in a folder of RUNNER_TEMP, for the next ones: the
 settings, the answers of dbstow, and a bare repository.  The checkout is not
 written to: it may be shallow, another user's, or not there at all.
 """
-import base64, glob, hashlib, json, os, re, shutil, subprocess, sys, tarfile, tempfile, threading, time, urllib.error, urllib.request
+import base64, glob, hashlib, json, os, re, shutil, signal, subprocess, sys, tarfile, tempfile, threading, time, urllib.error, urllib.request
 import github, summary
 
 SECRETS = ("DBSTOW_FETCH_KEY", "DBSTOW_TOKEN", "GITHUB_TOKEN")
@@ -74,8 +74,13 @@ def run(argv, secrets=()):
                           env=environment(*secrets)) as p:
         reader = threading.Thread(target=relay, args=(p.stderr, said))
         reader.start()
-        out = p.stdout.read()
-        reader.join()
+        try:
+            out = p.stdout.read()
+        except KeyboardInterrupt:  # the job is cancelled
+            p.terminate()
+            raise
+        finally:
+            reader.join()
     return p.returncode, out.decode("utf-8", "backslashreplace"), said
 
 
@@ -411,6 +416,7 @@ STEPS = {"install": install, "take": take, "push": push, "summary": finish}
 
 
 def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return STEPS[sys.argv[1]]() or 0
     except Failed as e:
@@ -419,6 +425,9 @@ def main():
             s = state()
             s.save(messages=s.facts.get("messages", []) + [str(e)], outcome="failed")
         return e.status
+    except KeyboardInterrupt:
+        github.annotate("error", "interrupted")
+        return 130
     except Exception as e:  # a traceback would go into the log as it is
         import traceback
         for line in traceback.format_exc().splitlines():

@@ -147,6 +147,16 @@ def changed_tables(facts):
         yield "… and %s.\n" % count(len(found) - TABLES, "more table")
 
 
+def schema(facts):
+    """What differs in the schema and the settings."""
+    found = facts.get("diff", {}).get("schema", [])
+    if found:
+        yield from table(["Schema", ""], [("%s %s" % (markdown(c["type"]), markdown(c["name"])), markdown(c["change"]))
+                                          for c in found[:TABLES]])
+    if len(found) > TABLES:
+        yield "… and %s.\n" % count(len(found) - TABLES, "more change")
+
+
 def results(facts):
     return [("`%s`" % markdown(r["snapshot"]), "**damaged**" if r["result"] == "damaged" else markdown(r["result"]),
              markdown(r.get("message", ""), 500)) for r in facts["answer"].get("results", [])]
@@ -159,6 +169,7 @@ def body(facts):
     elif answer.get("snapshot"):
         yield from table(["", ""], [*about_snapshot(facts), *about_remote(facts)])
         yield from changed_tables(facts)
+        yield from schema(facts)
     elif answer.get("results"):
         yield from table(["Snapshot", "Result", ""], results(facts))
 
