@@ -10,12 +10,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "snapshot/json_string.h"
-#include "snapshot/row.h"
 #include "snapshot/text.h"
 
 /* Of a name, or of a member that is no model. */
 #define SHORT_MAX ((size_t)1 << 20)
-#define WHY_MAX   500
+/* Of a record as others write it: with white space, and escapes for what we
+ * write as it is. */
+#define RECORD_MAX (2 * RECORD_LINE_MAX)
+#define WHY_MAX    500
 
 /* Where in a document the reader is. */
 enum stage {
@@ -149,8 +151,8 @@ static int take_record(struct dump *d, struct dump_item *out, struct error *err)
 	if (d->shape == DUMP_MODELS)
 		out->model =
 			(struct json_piece){ d->model.data, d->model.size };
-	if (json_stream_value(&d->in, ROW_LINE_MAX, &text, &size, &why) < 0) {
-		if (d->in.bytes.size - d->in.at > ROW_LINE_MAX)
+	if (json_stream_value(&d->in, RECORD_MAX, &text, &size, &why) < 0) {
+		if (d->in.bytes.size - d->in.at > RECORD_MAX)
 			return record_wrong(d, out,
 					    "it takes more bytes than a "
 					    "snapshot's line may have",

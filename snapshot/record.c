@@ -15,7 +15,6 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "snapshot/json_string.h"
-#include "snapshot/row.h"
 #include "snapshot/text.h"
 
 #define NAME_SHOWN 200 /* bytes of a name in a message */
@@ -577,7 +576,7 @@ int record_from_json(struct record_reader *r, const char *text, size_t size,
 	    buffer_failed(&r->raw) || buffer_failed(&r->pk) ||
 	    buffer_failed(&r->model))
 		return error_nomem(err);
-	if (out->line.size >= ROW_LINE_MAX)
+	if (out->line.size >= RECORD_LINE_MAX)
 		return wrong(r, "takes more bytes as JSON than a snapshot's "
 				"line may have");
 	return 0;

@@ -18,11 +18,16 @@
 
 #include <stddef.h>
 
+#include "snapshot/chunks.h"
+
 struct buffer;
 struct error;
 
 /** Arrays and objects in a record, one in the other, the record included. */
 #define RECORD_DEPTH_MAX 1000
+
+/** Bytes of a line, with its newline: none outgrows a file of a snapshot. */
+#define RECORD_LINE_MAX CHUNK_MAX_BYTES
 
 /** A piece of a text, not NUL-terminated.  `data` NULL: it is not there. */
 struct json_piece {

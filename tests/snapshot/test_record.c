@@ -439,6 +439,36 @@ static void nesting_has_an_end(void **state)
 	assert_string_equal(err.message, "field 'f' is nested too deeply");
 }
 
+static int of_size(struct record_reader *r, size_t size, struct error *err)
+{
+	static const char head[] = "{\"fields\":{\"f\":\"", tail[] = "\"}}";
+	char *text = malloc(size);
+	struct record out;
+	int rc;
+
+	assert_non_null(text);
+	memset(text, 'x', size);
+	memcpy(text, head, sizeof(head) - 1);
+	memcpy(text + size - (sizeof(tail) - 1), tail, sizeof(tail) - 1);
+	error_clear(err);
+	rc = record_from_json(r, text, size, &out, err);
+	free(text);
+	return rc;
+}
+
+static void a_line_has_a_greatest_size(void **state)
+{
+	struct record_reader *r = reader();
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(of_size(r, RECORD_LINE_MAX - 1, &err), 0);
+	assert_int_equal(of_size(r, RECORD_LINE_MAX, &err), -1);
+	assert_string_equal(err.message, "it takes more bytes as JSON than a "
+					 "snapshot's line may have");
+	record_reader_free(r);
+}
+
 static void records_that_are_cut_short(void **state)
 {
 	static const char text[] =
@@ -501,6 +531,7 @@ int main(void)
 		cmocka_unit_test(strings_that_are_none),
 		cmocka_unit_test(values_that_are_none),
 		cmocka_unit_test(nesting_has_an_end),
+		cmocka_unit_test(a_line_has_a_greatest_size),
 		cmocka_unit_test(records_that_are_cut_short),
 		cmocka_unit_test(a_line_of_ours_has_one_form),
 	};
