@@ -323,12 +323,23 @@ static int is_proven(const char *drill)
 	       (!strcmp(drill, "ok") || !strcmp(drill, GITSTORE_NO_SCHEMA));
 }
 
+/** Has the newest one had the drill that is asked for? */
+static int has_drill(const struct storing *s)
+{
+	const char *drill = s->history->snapshots[0].drill;
+
+	if (s->o->no_drill)
+		return 1;
+	return s->o->schema_db ? drill && !strcmp(drill, "ok")
+			       : is_proven(drill);
+}
+
 int storing_is_stored(const struct storing *s)
 {
 	const struct storing_options *o = s->o;
 
 	return equals_newest(s) && !o->always && !o->name && !o->description &&
-	       (o->no_drill || is_proven(s->history->snapshots[0].drill));
+	       has_drill(s);
 }
 
 int storing_found_again(struct storing *s, struct error *err)

@@ -274,7 +274,9 @@ for r in RECORDS:
 write("models.json", {"export_date": "2026-11-20T02:35:22Z", "django_version": "3.2", "models": models})
 migrated("new.db")
 new_repo("repo2")
-dbstow("import", "models.json", "--repo", "repo2", "--source", "app", "--schema-db", "empty.db", "--map", "map.json")
+for more, drill in (((), "none (no schema)"), (("--schema-db", "empty.db", "--map", "map.json"), "ok"), ((), "ok")):
+    r = json.loads(dbstow("import", "models.json", "--repo", "repo2", "--source", "app", "--json", *more).out)
+    check(r["drill"] == drill, "the drill that was asked for: %r" % r)
 dbstow("restore", "--into", "--to", "new.db", "--map", "map.json", "--repo", "repo2", "--yes")
 check(answers("new.db") == BEFORE and sorted_lists(dumped("new.db")) == sorted_lists(RECORDS), "model document")
 
