@@ -52,6 +52,7 @@ int cmd_serve(struct cmd *c, int argc, char **argv, struct error *err)
 		.idle_s = SERVE_IDLE_S,
 		.grace_s = SERVE_GRACE_S,
 		.connections = SERVE_CONNECTIONS,
+		.interrupted = cmd_interrupted,
 		.say = say,
 	};
 	struct cmd_list hosts = { NULL, 0 };

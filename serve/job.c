@@ -48,6 +48,7 @@ struct job {
 	struct gzip *gzip;
 	struct buffer identity;
 	int settled;
+	int opened;
 	struct object_id content;
 	pthread_t thread;
 	int running;
@@ -313,6 +314,7 @@ static int work(struct job *j, struct error *err)
 	if (database_open(&j->db, o->db, &open, err) < 0 ||
 	    database_begin(j->db, err) < 0)
 		return -1;
+	j->opened = 1;
 	rc = find_tag(j, err);
 	if (rc == 0)
 		return send_document(j, err);
@@ -334,7 +336,7 @@ static void *run(void *payload)
 	if (rc < 0) {
 		j->failed = err;
 		if (j->state == JOB_BEGUN)
-			j->state = JOB_FAILED;
+			j->state = j->opened ? JOB_FAILED : JOB_CLOSED;
 	}
 	j->ended = 1;
 	pthread_mutex_unlock(&j->lock);

@@ -13,7 +13,7 @@
 
 #include "serve/server_internal.h"
 
-#define BUSY_AGAIN_S "15" /* what Retry-After says */
+#define AGAIN_S "15" /* what Retry-After says */
 
 /* ---- the head ---- */
 
@@ -143,7 +143,7 @@ static enum MHD_Result wait_as(struct request *r, enum stage stage)
 void request_resume(struct request *r)
 {
 	r->suspended = 0;
-	r->server->resumed = 1;
+	r->server->run_again = 1;
 	r->moved_ms = server_now_ms();
 	MHD_resume_connection(r->connection);
 }
@@ -152,7 +152,7 @@ static enum MHD_Result busy(struct request *r)
 {
 	return reply_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
 			   "another export is running; try again later",
-			   "Retry-After", BUSY_AGAIN_S);
+			   "Retry-After", AGAIN_S);
 }
 
 /* ---- /export ---- */
@@ -196,6 +196,12 @@ queue(s, r);
 return wait_as(r, STAGE_QUEUED);
 }
 
+static void say_why(struct request *r)
+{
+	server_say(r->server, "an export failed: %s",
+		   job_error(r->job)->message);
+}
+
 /* Its job has said its first word. */
 static enum MHD_Result begun(struct request *r)
 {
@@ -204,9 +210,14 @@ static enum MHD_Result begun(struct request *r)
 		return reply_unchanged(r);
 	case JOB_COMING:
 		return reply_document(r);
+	case JOB_CLOSED:
+		say_why(r);
+		return reply_error(r, MHD_HTTP_SERVICE_UNAVAILABLE,
+				   "unavailable",
+				   "the database cannot be opened",
+				   "Retry-After", AGAIN_S);
 	case JOB_FAILED:
-		server_say(r->server, "an export failed: %s",
-			   job_error(r->job)->message);
+		say_why(r);
 		return reply_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "failed",
 				   "the database cannot be exported; the "
 				   "server's log says why",

@@ -49,6 +49,8 @@ struct serve_options {
 	unsigned int connections; /* at once */
 	unsigned int per_client;  /* of one address; 0: SERVE_PER_CLIENT, none
 				     on loopback, where a proxy is the client */
+	int (*interrupted)(void); /* a signal came before serve_run() did; or
+				     NULL */
 	/* Told one line, without a newline: what people have to know.  From
 	 * one thread. */
 	void (*say)(void *payload, const char *line);

@@ -101,7 +101,9 @@ enum job_state {
 	JOB_BEGUN,
 	JOB_SAME,   /* it is what the client has */
 	JOB_COMING, /* job_read() */
-	JOB_FAILED  /* before there was anything to send: job_error() */
+	/* before there was anything to send; job_error() says why: */
+	JOB_CLOSED, /* the database cannot be opened, or stays locked */
+	JOB_FAILED
 };
 
 struct job_options {

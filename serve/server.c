@@ -27,7 +27,10 @@
 
 #define HEAD_BYTES ((size_t)16 << 10) /* a request's head; also a chunk */
 #define LOOK_MS    250
-#define OTHER_FDS  64 /* than connections: files, pipes, the database */
+#define IDLE_MS                                                                \
+	1000         /* without a connection: nothing is due, but then a       \
+			  slip of the library's mends itself */
+#define OTHER_FDS 64 /* than connections: files, pipes, the database */
 
 int64_t server_now_ms(void)
 {
@@ -93,6 +96,9 @@ static void disconnected(struct server *s, struct client *c)
 	*(c->before ? &c->before->next : &s->oldest) = c->next;
 	*(c->next ? &c->next->before : &s->newest) = c->before;
 	s->client_count--;
+	/* at the limit libmicrohttpd took its socket out of the epoll set; it
+	 * puts it back when it is run */
+	s->run_again = 1;
 	free(c);
 }
 
@@ -212,14 +218,14 @@ static int catch_signals(struct server *s, sigset_t *before, struct error *err)
 static int timeout_ms(struct server *s)
 {
 	MHD_UNSIGNED_LONG_LONG most;
-	int ms = s->client_count || s->stop_by_ms ? LOOK_MS : -1;
+	int ms = s->client_count || s->stop_by_ms ? LOOK_MS : IDLE_MS;
 
-	/* nothing in the epoll set tells of it while we do the waiting */
-	if (s->resumed)
+	/* nothing in the epoll set tells of that */
+	if (s->run_again)
 		return 0;
 	if (MHD_get_timeout(s->http, &most) == MHD_YES &&
-	    (ms < 0 || most < (MHD_UNSIGNED_LONG_LONG)ms))
-		ms = most < LOOK_MS ? (int)most : LOOK_MS;
+	    most < (MHD_UNSIGNED_LONG_LONG)ms)
+		ms = (int)most;
 	return ms;
 }
 
@@ -238,7 +244,7 @@ static void round_of_all(struct server *s, int epoll, int64_t *swept_ms)
 		if (fds[2].revents)
 			take_signals(s);
 	}
-	s->resumed = 0;
+	s->run_again = 0;
 	MHD_run(s->http);
 	sweep_turns(s);
 	if (server_now_ms() - *swept_ms >= LOOK_MS) {
@@ -353,7 +359,7 @@ int serve_run(const struct serve_options *o, struct error *err)
 	rc = catch_signals(&s, &before, err);
 	if (rc == 0)
 		rc = start(&s, err);
-	if (rc == 0)
+	if (rc == 0 && (!o->interrupted || !o->interrupted()))
 		loop(&s);
 	server_release(&s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

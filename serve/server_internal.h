@@ -66,7 +66,7 @@ struct server {
 	size_t health_waiting;
 	struct job *running; /* the one that may have a transaction */
 	int wake, signals;
-	int resumed;        /* libmicrohttpd is to be run without a wait */
+	int run_again;      /* libmicrohttpd is to be run without a wait */
 	int64_t stop_by_ms; /* 0: it is to go on */
 	int stop_now;
 };

@@ -180,7 +180,7 @@ with Serving("app.db", "--keys-file", "keys", "--quiet", log="keys.log") as s:
 os.rename("app.db", "away.db")
 with Serving("app.db", keys=KEY, log="gone.log") as s:
     error(s.ask("/healthz"), 503, "unavailable", "the database cannot be opened")
-    error(s.ask(key=KEY), 500, "failed", "the database cannot be exported; the server's log says why")
+    error(s.ask(key=KEY), 503, "unavailable", "the database cannot be opened", retry_after="15")
     s.wait_for("dbstow: an export failed: database 'app.db' does not exist\n")
     check(s.said().count("dbstow: the database cannot be opened: database 'app.db' does not exist\n") == 1, s.said())
     os.rename("away.db", "app.db")
@@ -190,6 +190,17 @@ with Serving("app.db", keys=KEY, log="gone.log") as s:
         time.sleep(0.1)
     s.wait_for("dbstow: the database can be opened again\n")
     check(s.ask(key=KEY).status == 200, "an export at last")
+
+# ---- one that is damaged where it was not looked at yet ----
+sql("bad.db", """PRAGMA page_size=4096; CREATE TABLE t(x);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO t SELECT hex(randomblob(50)) FROM n;""")
+with open("bad.db", "r+b") as f:
+    f.seek(4096 * 20)
+    f.write(b"\xff" * 4096)
+with Serving("bad.db", keys=KEY, log="bad.log") as s:
+    error(s.ask(key=KEY), 500, "failed", "the database cannot be exported; the server's log says why")
+    s.wait_for("dbstow: an export failed: table 't' can't be read behind rowid \\d+: database disk image is malformed\n")
+    check(s.ask("/healthz").status == 200, "it opens")
 
 # ---- a unix socket ----
 with Serving("app.db", keys=KEY, listen="unix:sock", log="unix.log") as s:
