@@ -169,6 +169,20 @@ with Authority("ca") as ca, GitServer("web", ca, token=TOKEN) as web, Tcp(serve,
     check(set(done.said("add-mask")) == {TOKEN, DERIVED, KEY}, "masks: %s" % done.said("add-mask"))
     before = tip(far)
 
+    # ---- nobody is told a secret that it does not need ----
+    with open("bin/spy", "w") as f:
+        f.write("""#!/bin/sh
+echo "$1 ${DBSTOW_FETCH_KEY:+key} ${DBSTOW_TOKEN:+token} ${GITHUB_TOKEN:+github}" >>'%s'
+exec '%s' "$@"
+""" % (os.path.abspath("told"), DBSTOW))
+    os.chmod("bin/spy", 0o755)
+    act(dict(FETCH, dbstow=os.path.abspath("bin/spy"), token=TOKEN), at=T0 + 7 * DAY)
+    act({"mode": "verify", "snapshot": "latest", "dbstow": os.path.abspath("bin/spy"), "key": KEY}, at=T0 + 7 * DAY)
+    with open("told") as f:
+        told = {" ".join(l.split()) for l in f}
+    check(told == {"version", "sync token github", "fetch key", "show", "list", "sync github", "verify"}, "told: %s" % told)
+    before = tip(far)
+
     # ---- what goes wrong: an annotation, nothing stored ----
     def failing(inputs, expect, said, **kw):
         done = act(inputs, expect=expect, at=T0 + 8 * DAY, **kw)
@@ -196,6 +210,7 @@ with Authority("ca") as ca, GitServer("web", ca, token=TOKEN) as web, Tcp(serve,
     failing(dict(EXPORT, remote=application.url("owner/app")), 5, "there is no token")
     failing(dict(EXPORT, remote=application.url("owner/app"), token="wrong"), 5, "refused the token in DBSTOW_TOKEN")
     check(set(sent) == {None, "Basic " + WRONG[1]}, "the workflow's token went elsewhere: %s" % sent)
+    check(sent.count("Basic " + WRONG[1]) == 4, "asked again: %s" % sent)
 
     # ---- a job that is cancelled ends what it runs, without a traceback ----
     j, done = job(), actions.Done()
