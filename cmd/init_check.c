@@ -174,6 +174,27 @@ static void warn_same_disk(struct init *in, const char *url)
 			 url);
 }
 
+/* Whoever pushes may be free of the rules; only a push tells. */
+static int say_rules(struct init *in, struct remote *r, struct error *err)
+{
+	const char *branch = gitstore_branch(in->store);
+	char *words;
+	int rc = remote_rules(r, branch, &words, err);
+
+	if (rc == 0 && words) {
+		cmd_warn("the rules of %s for the branch '%s' may stand in the "
+			 "way: %s; let them not hold for it",
+			 remote_label(r), branch, words);
+		in->status = EXIT_ATTENTION;
+	} else if (rc == 0) {
+		init_say(in, "checked",
+			 "remote %s: no rule stands in the way of '%s'",
+			 remote_label(r), branch);
+	}
+	free(words);
+	return rc < 0 ? -1 : 0;
+}
+
 static int look_at(struct init *in, struct remote *r, const char *url,
 		   struct error *err)
 {
@@ -187,6 +208,8 @@ static int look_at(struct init *in, struct remote *r, const char *url,
 		warn_same_disk(in, url);
 	init_say(in, "checked", "remote %s: reached, and would take a push",
 		 remote_label(r));
+	if (say_rules(in, r, err) < 0)
+		return -1;
 	return check_list(in, r, &there, err);
 }
 

@@ -175,6 +175,15 @@ const struct secret *credentials_header(const struct credentials *c)
 	return c->header;
 }
 
+int credentials_bearer(const struct credentials *c, struct secret **out,
+		       struct error *err)
+{
+	*out = NULL;
+	return c && c->token
+		       ? secret_header(out, c->token, "Bearer ", NULL, err)
+		       : 0;
+}
+
 const char *credentials_tried(const struct credentials *c)
 {
 	return c->tried;

@@ -41,6 +41,11 @@ int credentials_for(struct credentials **out, struct gitstore *g,
 /** Value of the Authorization header, or NULL: send none.  Borrowed. */
 const struct secret *credentials_header(const struct credentials *c);
 
+/** The same secret as "Bearer ...", for the API of that server; the caller
+ *  frees it.  NULL where there is none. */
+int credentials_bearer(const struct credentials *c, struct secret **out,
+		       struct error *err);
+
 /** A server answered 401 or 403 where nothing was sent: ask git's helpers.
  *  @return 0: there is a header now; 1: there is none, or one was sent
  *          already; -1: interrupted, out of memory */

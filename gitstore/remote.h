@@ -95,6 +95,18 @@ int remote_anonymous(struct remote *r, int *readable, struct error *err);
  */
 int remote_may_push(struct remote *r, const char *ref, struct error *err);
 
+/**
+ * Which of the host's rules for a branch stand in the way of its snapshots?
+ * Where it can be asked: GitHub, after remote_refs().
+ *
+ * @param branch  its short name
+ * @param out     receives words for people ("no force pushes, signed commits")
+ *                in new memory, or NULL: none
+ * @return 0; 1: it cannot be told; -1
+ */
+int remote_rules(struct remote *r, const char *branch, char **out,
+		 struct error *err);
+
 enum remote_depth {
 	REMOTE_WHOLE, /* all that the wanted commits reach */
 	REMOTE_TIP,   /* the wanted commits and their files, no parents */

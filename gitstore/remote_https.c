@@ -32,7 +32,7 @@ static int feed(void *payload, const void *data, size_t size, struct error *err)
 	return pkt_feed(payload, data, size, err);
 }
 
-static int open_https(struct remote *r, struct error *err)
+int remote_https_open(struct remote *r, struct error *err)
 {
 	struct https_options o = { .cacert = r->cacert,
 				   .allow_http_loopback =
@@ -182,7 +182,7 @@ int https_channel(struct channel **out, struct remote *r,
 {
 	struct web *w;
 
-	if (open_https(r, err) < 0 || find_credentials(r, err) < 0)
+	if (remote_https_open(r, err) < 0 || find_credentials(r, err) < 0)
 		return -1;
 	w = calloc(1, sizeof(*w));
 	if (!w)
@@ -206,7 +206,7 @@ int remote_anonymous(struct remote *r, int *readable, struct error *err)
 	*readable = 0;
 	if (r->url.kind != REMOTE_HTTPS)
 		return 0;
-	if (open_https(r, err) < 0)
+	if (remote_https_open(r, err) < 0)
 		return -1;
 	url = address(r, "/info/refs?service=", service_name(SERVICE_FETCH));
 	if (!url)

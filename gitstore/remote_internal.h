@@ -11,6 +11,7 @@
  *   remote_plan.c     which objects a push has to send
  *   remote_pack.c     ... and the pack of them
  *   remote_push.c     sending it
+ *   remote_rules.c    what GitHub says of a branch
  *   remote.c          the rest: opening, the transfer repository
  */
 #ifndef GITSTORE_REMOTE_INTERNAL_H
@@ -119,6 +120,9 @@ int process_channel(struct channel **out, struct remote *r,
 		    enum remote_service service, struct error *err);
 int https_channel(struct channel **out, struct remote *r,
 		  enum remote_service service, struct error *err);
+
+/** Have r->https. */
+int remote_https_open(struct remote *r, struct error *err);
 
 /* ---- remote_advert.c ---- */
 

@@ -160,6 +160,56 @@ with Authority("../ca") as ca, GitServer("../web-server", ca, token=CANARY) as w
     for name, data in list(tree(".").items()) + [("output", r.out + r.err)]:
         data = data.encode() if isinstance(data, str) else data
         check(CANARY.encode() not in data, "the token lies in " + name)
+
+# ---- GitHub's rules for a branch, where GitHub can be asked ----
+import ssl
+from http.server import BaseHTTPRequestHandler, HTTPServer
+asked, rules = [], []
+
+
+class Api(BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked.append((self.path, self.headers.get("Authorization")))
+        body = json.dumps(rules[-1]).encode()
+        self.send_response(200 if isinstance(rules[-1], list) else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+fresh("hosted")
+with Authority("../ca4") as ca, GitServer("../github", ca, token=CANARY) as web:
+    web.new_repo("some/app.git")
+    url = web.url("some/app.git")
+    api = HTTPServer(("127.0.0.1", 0), Api)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*ca.certificate())
+    api.socket = context.wrap_socket(api.socket, server_side=True)
+    threading.Thread(target=api.serve_forever, daemon=True).start()
+    env = {"DBSTOW_TOKEN": CANARY, "DBSTOW_CACERT": ca.pem}
+    here = dict(env, GITHUB_SERVER_URL=web.url().rstrip("/"), GITHUB_API_URL="https://localhost:%d" % api.server_port)
+    init = ["init", "app.db", "--yes", "--remote", url, "--branch", "of/mine"]
+    rules.append([{"type": "deletion"}, {"type": "required_signatures", "parameters": {}}, {"type": "non_fast_forward"}, {}, 7])
+    r = dbstow(*init, env=here, status=7)
+    check("dbstow: attention: the rules of '%s' for the branch 'of/mine' may stand in the way: no force pushes, signed "
+          "commits; let them not hold for it" % url in r.err.splitlines(), r.err)
+    check(asked == [("/repos/some/app/rules/branches/of%2Fmine?per_page=100", "Bearer " + CANARY)], asked)
+    rules.append([{"type": "deletion"}])
+    r = dbstow(*init, env=here)
+    check("checked   remote '%s': no rule stands in the way of 'of/mine'" % url in r.out.splitlines(), r.out)
+    # what cannot be told is no obstacle, and a stranger is not asked
+    rules.append({"message": "Not Found"})
+    r = dbstow(*init, env=here)
+    check("rule" not in r.out + r.err, r.out)
+    del asked[:]
+    r = dbstow(*init, env=env)
+    r = dbstow(*init, env=dict(here, GITHUB_SERVER_URL="https://elsewhere.example"))
+    check(asked == [] and "rule" not in r.out + r.err, asked)
+
 fresh("web2")
 new_repo(".")
 with Authority("../ca2") as ca, GitServer("../open", ca, token=CANARY, public=True) as web:
@@ -179,7 +229,6 @@ with Authority("../ca2") as ca, GitServer("../open", ca, token=CANARY, public=Tr
 # ---- an application's export ----
 fresh("fetched")
 dbstow("export", "app.db", "--output", "app.json")
-from http.server import BaseHTTPRequestHandler, HTTPServer
 document, seen = open("app.json", "rb").read(), []
 os.remove("app.json")
 
