@@ -70,21 +70,24 @@ static void describe(struct client *c, const struct sockaddr *a)
 static void connected(struct server *s, struct MHD_Connection *connection,
 		      void **context)
 {
-	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(
-		connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	const union MHD_ConnectionInfo *address = MHD_get_connection_info(
-		connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct client *c = fd ? calloc(1, sizeof(*c)) : NULL;
+	const union MHD_ConnectionInfo *info;
+	struct client *c;
+	int fd;
 
-	*context = c;
+	/* both answers lie in the same place in libmicrohttpd 1.0 */
+	info = MHD_get_connection_info(connection,
+				       MHD_CONNECTION_INFO_CONNECTION_FD);
+	fd = info ? info->connect_fd : -1;
+	*context = c = fd < 0 ? NULL : calloc(1, sizeof(*c));
 	if (!c) { /* request_new() ends it */
-		if (fd)
-			shutdown(fd->connect_fd, SHUT_RDWR);
+		shutdown(fd, SHUT_RDWR);
 		return;
 	}
-	c->fd = fd->connect_fd;
+	info = MHD_get_connection_info(connection,
+				       MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	describe(c, info ? info->client_addr : NULL);
+	c->fd = fd;
 	c->since_ms = server_now_ms();
-	describe(c, address ? address->client_addr : NULL);
 	c->before = s->newest;
 	*(s->newest ? &s->newest->next : &s->oldest) = c;
 	s->newest = c;
@@ -264,10 +267,11 @@ static void loop(struct server *s)
 {
 	const union MHD_DaemonInfo *info =
 		MHD_get_daemon_info(s->http, MHD_DAEMON_INFO_EPOLL_FD);
+	const int epoll = info->epoll_fd;
 	int64_t swept_ms = 0;
 
 	while (!is_over(s))
-		round_of_all(s, info->epoll_fd, &swept_ms);
+		round_of_all(s, epoll, &swept_ms);
 }
 
 /* Nobody waits any more: libmicrohttpd must not be stopped while it was told

@@ -44,7 +44,7 @@ odd = {
     "an empty host": (421, b"GET /healthz HTTP/1.1\r\nHost:\r\n\r\n"),
     "two keys": (400, GET + b"Authorization: Bearer x\r\n\r\n"),
     "chunks": (413, GET + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
-    "a coding that there is not": (413, GET + b"Transfer-Encoding: cow\r\n\r\n"),
+    "a coding that there is not": ((400, 413), GET + b"Transfer-Encoding: cow\r\n\r\n"),
     "too long a head": (431, GET + b"X: " + b"x" * 40000 + b"\r\n\r\n"),
     "too many headers": (431, GET + b"".join(b"X%d: y\r\n" % i for i in range(4000)) + b"\r\n"),
     "a blank in the path": (None, b"GET /export x HTTP/1.1\r\nHost: localhost\r\n\r\n"),
@@ -67,7 +67,8 @@ with Serving("app.db", keys=KEY, log="odd.log") as s:
                 pass
         a = Answer(data)
         # what is closed with bytes unread may reach a client as a reset
-        check(a.status == status or (status == 431 and not data) or (status is None and a.status in (None, 400, 405, 505)), "%s: %s %s" % (name, a.status, a.text[:200]))
+        # libmicrohttpd refuses some itself, each version its own
+        check(a.status == status or (isinstance(status, tuple) and a.status in status) or (status == 431 and not data) or (status is None and a.status in (None, 400, 405, 505)), "%s: %s %s" % (name, a.status, a.text[:200]))
         check(b"dbstow-export/1" not in data, "%s: a document" % name)
     # a second request on the connection is not looked at
     a = s.send(GET + b"\r\n" + GET + b"\r\n")
