@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "snapshot/model_map.h"
 #include "snapshot/records.h"
 
@@ -61,22 +61,18 @@ static int compare(struct staging *s, const char *path, struct error *err)
 	return rc;
 }
 
-int staging_drill(struct staging *s, const char *schema_db, const char *folder,
-		  struct error *err)
+int staging_drill(struct staging *s, const char *copy, struct error *err)
 {
-	char *copy = path_join(folder, "drill.db");
-	char *staged = path_join(folder, "records.db");
+	struct buffer staged = BUFFER_INIT;
 	int rc = -1;
 
-	s->how.name = schema_db;
-	if (!copy || !staged)
+	buffer_printf(&staged, "%s.records", copy);
+	if (!buffer_cstr(&staged))
 		error_nomem(err);
-	else if (restore_copy(schema_db, copy, err) == 0 &&
-		 staging_make(s, copy, staged, err) == 0 &&
-		 replay(s, staged, copy, err) == 0)
+	else if (staging_make(s, copy, staged.data, err) == 0 &&
+		 replay(s, staged.data, copy, err) == 0)
 		rc = compare(s, copy, err);
-	free(copy);
-	free(staged);
+	buffer_release(&staged);
 	return rc;
 }
 

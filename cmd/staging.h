@@ -33,11 +33,9 @@ int staging_open(struct staging *s, const struct cmd *c, struct source *from,
 int staging_make(struct staging *s, const char *target, const char *path,
 		 struct error *err);
 
-/** The drill of records: restore them into a copy of a database that the
- *  application made, read them back and compare.
- *  @param folder  for the copy */
-int staging_drill(struct staging *s, const char *schema_db, const char *folder,
-		  struct error *err);
+/** The drill of records: restore them into the database at `copy`, which is
+ *  ours, read them back and compare. */
+int staging_drill(struct staging *s, const char *copy, struct error *err);
 
 void staging_release(struct staging *s);
 

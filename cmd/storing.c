@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "cmd/ahead.h"
 #include "cmd/cmd.h"
 #include "cmd/snapshots.h"
@@ -16,6 +17,7 @@
 #include "export/export.h"
 #include "snapshot/catalog.h"
 #include "snapshot/manifest.h"
+#include "snapshot/model_map.h"
 #include "snapshot/records.h"
 
 #define KEEP_MAX 1000000
@@ -29,6 +31,27 @@ int storing_printable(const char *name)
 			return 0;
 	}
 	return 1;
+}
+
+/* A slip costs nobody a fetch. */
+static int check_schema_db(const struct storing_options *o, struct error *err)
+{
+	struct model_map *map = NULL;
+
+	if (o->schema_db && !file_exists(o->schema_db))
+		return error_set(err, ERROR_USAGE,
+				 "there is no database '%s' for --schema-db; "
+				 "let the application make it (migrate)",
+				 o->schema_db);
+	if (!o->map)
+		return 0;
+	if (!o->schema_db)
+		return error_set(err, ERROR_USAGE,
+				 "--map is for what --schema-db does");
+	if (model_map_read(&map, o->map, err) < 0)
+		return -1;
+	model_map_free(map);
+	return 0;
 }
 
 int storing_check(const struct storing_options *o, struct error *err)
@@ -50,7 +73,7 @@ int storing_check(const struct storing_options *o, struct error *err)
 	if (o->set_policy && !o->keep)
 		return error_set(err, ERROR_USAGE,
 				 "--set-policy needs --keep N beside it");
-	return 0;
+	return check_schema_db(o, err);
 }
 
 /** "30" -> 30; 0 when it is no whole number from 1 to KEEP_MAX. */

@@ -12,6 +12,7 @@
 #include "cmd/proof.h"
 #include "cmd/staging.h"
 #include "cmd/storing.h"
+#include "restore/restore.h"
 #include "snapshot/catalog.h"
 #include "snapshot/records.h"
 
@@ -126,35 +127,34 @@ static int read_back(struct storing *s, struct source *from, struct error *err)
 	return 0;
 }
 
-/** With one: restored into a copy of that database, and compared there. */
-static int drill_records_in(struct storing *s, const char *folder,
+/** With one: restored into `copy` of that database, and compared there. */
+static int drill_records_in(struct storing *s, const char *copy,
 			    struct source *from, struct error *err)
 {
 	struct error why = ERROR_INIT;
 	struct staging staging = { 0 };
 	int rc = -1;
 
+	staging.how.name = s->o->schema_db;
 	if (staging_open(&staging, s->cmd, from, s->o->map, &why) == 0)
-		rc = staging_drill(&staging, s->o->schema_db, folder, &why);
+		rc = staging_drill(&staging, copy, &why);
 	staging_release(&staging);
-	if (rc == 0) {
-		snprintf(s->drill, sizeof(s->drill), "ok");
-		s->drilled = 1;
-		return 0;
-	}
-	return error_set(err,
-			 why.code == ERROR_FAILED ? ERROR_DAMAGE : why.code,
-			 why.code == ERROR_FAILED || why.code == ERROR_DAMAGE
-				 ? "drill: %s; nothing was stored"
-				 : "%s",
-			 why.message);
+	if (rc < 0 && (why.code == ERROR_FAILED || why.code == ERROR_REFUSED ||
+		       why.code == ERROR_DAMAGE))
+		return error_set(err, ERROR_DAMAGE,
+				 "drill: %s; nothing was stored", why.message);
+	if (rc < 0)
+		return error_set(err, why.code, "%s", why.message);
+	snprintf(s->drill, sizeof(s->drill), "ok");
+	s->drilled = 1;
+	return 0;
 }
 
 static int drill_records(struct storing *s, struct source *from,
 			 struct error *err)
 {
-	char *folder = NULL;
-	int rc;
+	char *folder = NULL, *copy = NULL;
+	int rc = -1;
 
 	if (read_back(s, from, err) < 0)
 		return -1;
@@ -162,8 +162,13 @@ static int drill_records(struct storing *s, struct source *from,
 		return 0;
 	if (make_folder(s, &folder, err) < 0)
 		return -1;
-	rc = drill_records_in(s, folder, from, err);
+	copy = path_join(folder, DRILL_DB);
+	if (!copy)
+		error_nomem(err);
+	else if (restore_copy(s->o->schema_db, copy, err) == 0)
+		rc = drill_records_in(s, copy, from, err);
 	scratch_remove(folder);
+	free(copy);
 	free(folder);
 	return rc;
 }

@@ -361,6 +361,17 @@ tip_before = tip()
 manage("old.db", "migrate", "-v0", "auth")
 dbstow("import", "dump.json", "--always", "--repo", "repo", "--source", "app", "--schema-db", "old.db", "--map", "map.json", status=2,
        err="dbstow: 'map.json': model 'shop.Order': the database has no table 'legacy_orders'")
+dbstow("import", "dump.json", "--repo", "repo", "--source", "app", "--schema-db", "none.db", status=2,
+       err="dbstow: there is no database 'none.db' for --schema-db; let the application make it (migrate)")
+dbstow("import", "dump.json", "--repo", "repo", "--source", "app", "--map", "map.json", status=2, err="dbstow: --map is for what --schema-db does")
+sql("plain.db", "CREATE TABLE shop_tag(name varchar(20) PRIMARY KEY, size integer)")
+write("tags.json", [dict(tag, fields={"size": None}), dict(tag, pk="T", fields={"size": 1})])
+sql("checked.db", "CREATE TABLE shop_tag(name varchar(20) PRIMARY KEY, size integer CHECK (size > 1))")
+new_repo("repo3")
+dbstow("import", "tags.json", "--repo", "repo3", "--source", "app", "--schema-db", "checked.db", status=3,
+       err="~dbstow: drill: the target refuses row 1 of table 'shop_tag': CHECK constraint failed: .*; nothing was stored")
+check(tip("repo3") is None, "stored")
+dbstow("import", "tags.json", "--repo", "repo3", "--source", "app", "--schema-db", "plain.db")
 dbstow("import", "dump.json", "--always", "--repo", "repo", "--source", "app", "--schema-db", "old.db", status=3,
        err="dbstow: drill: 'old.db' has no table for model 'shop.author'; migrate it, or name the table with --map; nothing was stored")
 check(tip() == tip_before, "the branch moved")

@@ -150,6 +150,24 @@ static void a_map_gives_names_and_types(void **state)
 	      "django_content_type ");
 }
 
+/* What has a model is no list, whatever it looks like. */
+static void a_join_table_that_is_a_model_stands_by_itself(void **state)
+{
+	(void)state;
+	dumps("CREATE TABLE shop_book(id integer PRIMARY KEY);"
+	      "CREATE TABLE shop_book_next(id integer PRIMARY KEY, from_id "
+	      "integer REFERENCES shop_book(id), to_id integer REFERENCES "
+	      "shop_book(id));"
+	      "INSERT INTO shop_book VALUES(1);"
+	      "INSERT INTO shop_book_next VALUES(7,1,1);"
+	      "INSERT INTO django_content_type VALUES(9,'shop','book_next');",
+	      "", NULL,
+	      "[{\"model\":\"shop.book\",\"pk\":1,\"fields\":{}},\n"
+	      "{\"model\":\"shop.book_next\",\"pk\":7,\"fields\":{\"from\":1,"
+	      "\"to\":1}}]\n",
+	      "django_content_type ");
+}
+
 static void no_rows_are_an_empty_list(void **state)
 {
 	(void)state;
@@ -214,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_records),
 		cmocka_unit_test(a_map_gives_names_and_types),
+		cmocka_unit_test(a_join_table_that_is_a_model_stands_by_itself),
 		cmocka_unit_test(no_rows_are_an_empty_list),
 		cmocka_unit_test(models_have_to_be_known),
 		cmocka_unit_test(values_that_are_not_djangos_are_named),

@@ -129,6 +129,23 @@ static void chosen_models_come_with_their_lists(void **state)
 	given_release(&g);
 }
 
+static void missing_parents_come_along(void **state)
+{
+	const char *const names[] = { "shop.Book" };
+	struct given g;
+
+	app(state, "INSERT INTO shop_author VALUES(2,'Another',NULL,NULL)");
+	given_models(&g, library);
+	g.how.models = names;
+	g.how.model_count = 1;
+	restores(state, &g,
+		 "shop_book +1 ~0 -0, shop_book_tags +2 ~0 -0, shop_author +1 "
+		 "~0 -0, shop_tag +2 ~0 -0");
+	assert_string_equal(now(state, "SELECT id, name FROM shop_author"),
+			    "1|Ada/2|Another");
+	given_release(&g);
+}
+
 static void an_unknown_choice_is_told(void **state)
 {
 	const char *const names[] = { "shop.Author", "shop.Cat" };
@@ -308,8 +325,8 @@ static const struct {
 	  "model 'shop.author', pk 1, field 'mentor_id': another field goes "
 	  "to the same column" },
 	{ ONE("shop.author", "{\"pk\":1,\"fields\":{\"name\":\"x\",\"mentor\":"
-			     "7}}"),
-	  "model 'shop.author', pk 1, field 'mentor': it leads to 7, and "
+			     "5}}"),
+	  "model 'shop.author', pk 1, field 'mentor': it leads to 5, and "
 	  "there is no such row of table 'shop_author' in the snapshot" },
 	{ ONE("shop.author", "{\"pk\":1,\"fields\":{\"name\":\"x\",\"best\":"
 			     "\"y\"}}"),
@@ -329,6 +346,7 @@ static const struct {
 
 static void what_does_not_fit_is_named(void **state)
 {
+	/* it goes away, so that nothing can lead to it */
 	app(state, "INSERT INTO shop_author VALUES(5,'Old',NULL,NULL)");
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct given g;
@@ -433,6 +451,10 @@ static void a_difference_is_named(void **state)
 		  "model 'shop.book', pk \"x\", field 'tags': it came back "
 		  "changed: recorded as [\"" TAG_B "\",\"" TAG_A
 		  "\"], restored as [\"" TAG_A "\"]" },
+		{ "DELETE FROM shop_author_friends; INSERT INTO "
+		  "shop_author_friends VALUES(1,1,2),(2,2,1),(3,2,2)",
+		  "model 'shop.author', pk 2, field 'friends': it came back "
+		  "changed: recorded as [1], restored as [1,2]" },
 		{ "DELETE FROM shop_tag",
 		  "model 'shop.tag', pk \"" TAG_A "\": it did not come back" },
 		{ "INSERT INTO shop_author VALUES(3,'Zoe',NULL,NULL)",
@@ -485,6 +507,7 @@ int main(void)
 		FOLDER_TEST(records_become_rows_and_come_back),
 		FOLDER_TEST(what_is_there_already_is_not_touched),
 		FOLDER_TEST(chosen_models_come_with_their_lists),
+		FOLDER_TEST(missing_parents_come_along),
 		FOLDER_TEST(an_unknown_choice_is_told),
 		FOLDER_TEST(a_join_table_may_be_a_model_of_its_own),
 		FOLDER_TEST(a_model_without_records_is_emptied),
