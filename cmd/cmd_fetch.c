@@ -230,19 +230,23 @@ static int fetch_and_put(struct fetch_command *f, struct storing *s,
 			 struct error *err)
 {
 	struct fetch *in = NULL;
+	char *host = NULL;
 	int rc;
 
+	if (https_url_check(f->url, f->allow_http, &host, NULL, err) < 0)
+		return -1;
 	f->fetch.known_etag = f->etag;
 	rc = fetch_open(&in, &f->fetch, err);
 	if (rc > 0)
 		rc = found_again(s, err);
 	else if (rc == 0) {
-		rc = importing_put(s, fetch_input(in), fetch_label(in), "fetch",
-				   "fetched", err);
+		rc = importing_put(s, fetch_input(in), fetch_label(in), host,
+				   "fetch", "fetched", err);
 		if (rc == 0)
 			remember(f, s, fetch_etag(in));
 	}
 	fetch_free(in);
+	free(host);
 	return rc;
 }
 

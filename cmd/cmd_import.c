@@ -1,5 +1,7 @@
 /* cmd_import.c - dbstow import: a document becomes a snapshot on the branch */
 
+#include <string.h>
+
 #include "base/error.h"
 #include "cmd/cmd.h"
 #include "cmd/from.h"
@@ -8,13 +10,17 @@
 
 static int import(struct storing *s, const char *path, struct error *err)
 {
+	const char *slash = strrchr(path, '/');
+	const char *file = slash ? slash + 1 : path;
 	struct document_file in = { 0 };
 	int rc = -1;
 
+	if (!strcmp(path, "-"))
+		file = NULL;
 	if (storing_open(s, err) == 0 &&
 	    document_file_open(&in, path, err) == 0)
-		rc = importing_put(s, &in.input, in.label, "import", "imported",
-				   err);
+		rc = importing_put(s, &in.input, in.label, file, "import",
+				   "imported", err);
 	document_file_close(&in);
 	return rc < 0 ? -1 : storing_end(s, err);
 }

@@ -26,10 +26,11 @@ static int copy(char **out, const char *text, struct error *err)
 	return text && !*out ? error_nomem(err) : 0;
 }
 
-/* Records of others don't tell it: then they are what the branch holds. */
+/* Records of others don't tell it: then they are what the branch holds, or on
+ * a new one are called after where they come from. */
 static int find_source(struct storing *s, const struct snapshot_info *from,
-		       const char *label, const char **source,
-		       struct error *err)
+		       const char *label, const char *otherwise,
+		       const char **source, struct error *err)
 {
 	*source = s->o->source ? s->o->source : from->source;
 	if (!*source && !s->o->adopt) {
@@ -37,6 +38,8 @@ static int find_source(struct storing *s, const struct snapshot_info *from,
 			return -1;
 		*source = s->history->source;
 	}
+	if (!*source)
+		*source = otherwise;
 	if (!*source || !**source || !storing_printable(*source))
 		return error_set(err, ERROR_USAGE,
 				 "%s does not tell what the database is "
@@ -106,7 +109,8 @@ static int put_rows(struct storing *s, struct incoming *in, const char *what,
 }
 
 int importing_put(struct storing *s, struct byte_input *from, const char *label,
-		  const char *what, const char *kind, struct error *err)
+		  const char *otherwise, const char *what, const char *kind,
+		  struct error *err)
 {
 	struct incoming in = { 0 };
 	struct snapshot_info told;
@@ -118,7 +122,7 @@ int importing_put(struct storing *s, struct byte_input *from, const char *label,
 	if (incoming_open(&in, from, label, err) < 0)
 		goto done;
 	incoming_info(&in, &told);
-	if (find_source(s, &told, label, &name, err) < 0 ||
+	if (find_source(s, &told, label, otherwise, &name, err) < 0 ||
 	    copy(&source, name, err) < 0 || /* the history's may go */
 	    storing_allowed(s, source, err) < 0 ||
 	    !(sink = gitstore_sink(s->store, err)) ||

@@ -17,9 +17,12 @@ struct storing;
  * @param s      after storing_open(); its options may lack source and kind
  * @param in     the document's bytes
  * @param label  "'x.json'": what messages begin with
+ * @param otherwise  what the database is called where neither the user, nor the
+ *               document, nor the branch tells; NULL: that is an error
  * @param what   for progress, and the snapshot's kind: "import" ...
  */
 int importing_put(struct storing *s, struct byte_input *in, const char *label,
-		  const char *what, const char *kind, struct error *err);
+		  const char *otherwise, const char *what, const char *kind,
+		  struct error *err);
 
 #endif /* CMD_IMPORTING_H */

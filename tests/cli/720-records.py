@@ -31,8 +31,13 @@ write("models.json", '{"export_date": "2026-11-20T02:35:22.5+00:00", "django_ver
 
 # ---- a snapshot, read back and compared ----
 new_repo()
-dbstow("import", "dump.json", "--repo", "repo", status=2,
-       err="dbstow: 'dump.json' does not tell what the database is called; give a name with --source")
+with open("dump.json") as f:
+    dbstow("import", "-", "--repo", "repo", stdin=f, status=2,
+           err="dbstow: the document on standard input does not tell what the database is called; give a name with --source")
+new_repo("named")
+dbstow("import", "./dump.json", "--repo", "named")
+dbstow("import", "dump.jsonl", "--repo", "named")
+check(json.loads(dbstow("list", "--repo", "named", "--json").out)["snapshots"][0]["source"] == "dump.json", "called otherwise")
 r = dbstow("import", "dump.json", "--repo", "repo", "--source", "app", env=scratch,
            err="~stored as snapshot [0-9a-f]{8} \\(intact: read back and equal; there is no schema to restore into\\); 1 on the branch")
 first = r.out.strip()
