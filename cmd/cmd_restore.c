@@ -483,13 +483,15 @@ static int check_target(struct run *r, struct error *err)
 	if (restore_inspect(r->o->to, &r->state, &r->real, &r->why_damaged,
 			    err) < 0)
 		return -1;
-	if (r->o->into && r->state != TARGET_DATABASE)
-		return error_set(err, ERROR_REFUSED,
-				 "'%s' is no database to restore records into; "
-				 "leave --into and --table out to restore all "
-				 "of the snapshot",
-				 r->real);
-	return 0;
+	if (!r->o->into || r->state == TARGET_DATABASE)
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "'%s' is no database to restore records into; %s",
+			 r->real,
+			 records_are(r->catalog)
+				 ? "let the application make it first (migrate)"
+				 : "leave --into and --table out to restore "
+				   "all of the snapshot");
 }
 
 /** Records go into tables that the application made. */
@@ -513,7 +515,7 @@ static int restore(struct run *r, struct error *err)
 {
 	int status;
 
-	if (check_target(r, err) < 0 || open_source(r, err) < 0 ||
+	if (open_source(r, err) < 0 || check_target(r, err) < 0 ||
 	    check_schema(r, err) < 0)
 		return -1;
 	note_state(r);

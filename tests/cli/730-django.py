@@ -354,6 +354,8 @@ refused(dict(book, fields={k: v for k, v in book["fields"].items() if k != "pric
 refused(dict(book, fields=dict(book["fields"], tags=["nowhere"])), "model 'shop.book', pk 1, field 'tags': it leads to nowhere, and there is "
         "no such row of table 'shop_tag' in the snapshot; nothing was changed")
 dbstow("restore", "--to", "other.db", "--repo", "repo", status=2, err="~dbstow: snapshot .* holds records, which have no schema; .*add --into")
+dbstow("restore", "--into", "--to", "other.db", "--repo", "repo", status=6,
+       err="~dbstow: 'other.db' is no database to restore records into; let the application make it first \\(migrate\\)")
 check(not os.path.exists("other.db"), "made a file")
 
 # a drill that does not come out even stores nothing
