@@ -167,6 +167,16 @@ static void note_state(struct run *r)
 		 bytes ? cmd_bytes(size, bytes) : "", available);
 }
 
+/** What the application could not export is not restored either. */
+static void note_left_out(const struct run *r)
+{
+	for (size_t i = 0; i < r->catalog->left_out_count; i++)
+		cmd_note(r->cmd,
+			 "note: the application left out model '%s'; its table "
+			 "stays as it is",
+			 r->catalog->left_out[i].name);
+}
+
 /** Schema revisions of both sides, where the target has one that differs. */
 static void note_revisions(struct run *r)
 {
@@ -521,6 +531,7 @@ static int restore(struct run *r, struct error *err)
 	note_state(r);
 	note_revisions(r);
 	note_space(r);
+	note_left_out(r);
 	if (r->o->dry_run && !r->o->into)
 		return tell(r);
 	if (!r->o->dry_run && consent(r, err) < 0)

@@ -280,6 +280,13 @@ for more, drill in (((), "none (no schema)"), (("--schema-db", "empty.db", "--ma
 dbstow("restore", "--into", "--to", "new.db", "--map", "map.json", "--repo", "repo2", "--yes")
 check(answers("new.db") == BEFORE and sorted_lists(dumped("new.db")) == sorted_lists(RECORDS), "model document")
 
+# what the application could not export is said, and left alone
+write("partial.json", {"models": dict(models, **{"shop.Line": {"error": "timed out"}})})
+new_repo("repo4")
+dbstow("import", "partial.json", "--repo", "repo4", "--source", "app", "--schema-db", "empty.db", "--map", "map.json", "--allow-partial", status=7)
+r = dbstow("restore", "--into", "--to", "new.db", "--map", "map.json", "--repo", "repo4", "--yes")
+check("note: the application left out model 'shop.Line'; its table stays as it is" in r.err and answers("new.db") == BEFORE, r.err)
+
 # ---- our export, loaded by Django ----
 
 sql("app.db", "UPDATE shop_book SET number = 9e999, at = '2026-01-02 03:04:05.678901' WHERE id = 6")
