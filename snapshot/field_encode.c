@@ -152,9 +152,9 @@ static int put_json(const struct value *v, struct record_reader *reader,
 	buffer_str(&text, "{\"fields\":{},\"pk\":");
 	buffer_add(&text, v->data, v->size);
 	buffer_byte(&text, '}');
-	rc = buffer_failed(&text)
-		     ? error_nomem(&why)
-		     : record_from_json(reader, text.data, text.size, &record, &why);
+	rc = buffer_failed(&text) ? error_nomem(&why)
+				  : record_from_json(reader, text.data,
+						     text.size, &record, &why);
 	if (why.code == ERROR_NOMEM)
 		error_nomem(err);
 	else if (rc < 0 || record.model.data)
