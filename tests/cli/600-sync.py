@@ -2,12 +2,20 @@
 """The branch to a bare folder and back: first push, update, pulling on a fresh
 machine, deletions, pins and policies from both sides, writers at once, clones
 that are shallow or partial, remotes with rules, reading without pulling."""
-import json, os, re, shutil, stat, subprocess, sys, threading
+import json, os, re, shutil, stat, subprocess, sys, threading, time
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
 
+now = int(time.time()) - 3600
+
+
 def insert(n, db="app.db"):
+    """Another state of the database, and another second: of two snapshots of
+    one second only the order in which a branch got them tells the newer."""
+    global now
+    now += 1
+    os.environ["SOURCE_DATE_EPOCH"] = str(now)
     sql(db, "CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(%d, 'row %d')" % (n, n))
 
 
@@ -269,6 +277,7 @@ for name in ("git", "git-receive-pack"):
     with open("full/" + name, "w") as f:
         f.write("#!/bin/sh\nulimit -f 8\nexec %s \"$@\"\n" % shutil.which(name))
     os.chmod("full/" + name, 0o755)
+insert(11)
 sql("app.db", "CREATE TABLE big(v); INSERT INTO big VALUES(randomblob(200000))")
 export("a")
 before = tip("strict.git")
