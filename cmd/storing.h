@@ -125,7 +125,8 @@ int storing_drill(struct storing *s, const struct object_id *root,
 	  .arg = "NAME",                                                               \
 	  .env = "DBSTOW_SOURCE",                                                      \
 	  .help = "what the database is called (default: as the document "             \
-		  "says; for records, as the branch does)" },                          \
+		  "says; for records, as the branch does, "                            \
+		  "or their file or host)" },                                          \
 		{ .name = "schema-db",                                                 \
 		  .text = &(o)->schema_db,                                             \
 		  .arg = "FILE",                                                       \
