@@ -16,7 +16,7 @@
 /* What servers of git take for a user where the password is a token. */
 #define TOKEN_USER "x-access-token"
 
-#define HELPER_S     60 /* it may have to ask another machine */
+#define HELPER_S     40 /* it may have to ask another machine */
 #define ANSWER_BYTES ((size_t)64 << 10)
 
 struct credentials {
@@ -118,6 +118,18 @@ static int token_of_file(struct credentials *c, const char *path,
 	return use_token(c, "the token in the file", path, err);
 }
 
+static const char *why_no_token(const char *host)
+{
+	const char *github = getenv("GITHUB_TOKEN");
+
+	if (token_is_elsewhere(host))
+		return "no token (DBSTOW_TOKEN is for the host that was asked "
+		       "first)";
+	if (github && *github && !is_github(host))
+		return "no token (GITHUB_TOKEN is for GitHub alone)";
+	return "no token";
+}
+
 static int find_token(struct credentials *c, const char *file,
 		      struct error *err)
 {
@@ -131,14 +143,7 @@ static int find_token(struct credentials *c, const char *file,
 				       "the token in GITHUB_TOKEN", err);
 	if (rc == 1 && file)
 		rc = token_of_file(c, file, err);
-	if (rc == 1)
-		rc = set_tried(c,
-			       token_is_elsewhere(c->host)
-				       ? "no token (DBSTOW_TOKEN is for the "
-					 "host that was asked first)"
-				       : "no token",
-			       NULL, err);
-	return rc;
+	return rc == 1 ? set_tried(c, why_no_token(c->host), NULL, err) : rc;
 }
 
 int credentials_for(struct credentials **out, struct gitstore *g,
@@ -345,6 +350,22 @@ static void put_question(const struct credentials *c, struct buffer *out)
 		      c->path + (c->path[0] == '/'));
 }
 
+/* @param why  what went wrong with them; no text: nothing did */
+static int helpers_gave_none(struct credentials *c, const struct error *why,
+			     struct error *err)
+{
+	const char *failed = why->code ? why->message : "";
+	char *before = c->tried;
+	int n;
+
+	n = asprintf(&c->tried, "%s, and git's credential helpers %s%s", before,
+		     *failed ? "gave none: " : "know none", failed);
+	if (n < 0)
+		c->tried = NULL;
+	free(before);
+	return n < 0 ? error_nomem(err) : 1;
+}
+
 int credentials_ask(struct credentials *c, struct error *err)
 {
 	struct buffer question = BUFFER_INIT;
@@ -364,12 +385,7 @@ int credentials_ask(struct credentials *c, struct error *err)
 	if (rc)
 		wipe(&c->answer);
 	if (rc == 1)
-		rc = set_tried(c,
-			       "no token, and git's credential helpers know "
-			       "none",
-			       NULL, err) < 0
-			     ? -1
-			     : 1;
+		rc = helpers_gave_none(c, &why, err);
 	buffer_release(&question);
 	return rc;
 }

@@ -83,6 +83,19 @@ static void assert_log(struct fixture *f, const char *wanted)
 	buffer_release(&text);
 }
 
+static void why_there_is_no_token_is_said_beside_the_helpers(void **state)
+{
+	struct fixture *f = *state;
+
+	setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+	setenv("GITHUB_TOKEN", "gh-canary", 1);
+	assert_int_equal(look(f, "https://github.com.evil.example/a", NULL), 0);
+	assert_int_equal(credentials_ask(f->c, &f->err), 1);
+	assert_string_equal(credentials_tried(f->c),
+			    "no token (GITHUB_TOKEN is for GitHub alone), and "
+			    "git's credential helpers know none");
+}
+
 static void githubs_token_goes_to_github_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -186,9 +199,11 @@ static void without_any_it_is_said_what_to_do(void **state)
 	assert_int_equal(credentials_refused(f->c, &reply, &f->err), -1);
 	assert_string_equal(f->err.message,
 			    "'https://h.example/a' wants to know who we are "
-			    "(401 Unauthorized), and there is no token, and "
-			    "git's credential helpers know none; set "
-			    "DBSTOW_TOKEN or name a file with --token-file");
+			    "(401 Unauthorized), and there is no token "
+			    "(DBSTOW_TOKEN is for the host that was asked "
+			    "first), and git's credential helpers know none; "
+			    "set DBSTOW_TOKEN or name a file with "
+			    "--token-file");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -196,6 +211,7 @@ static void without_any_it_is_said_what_to_do(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(why_there_is_no_token_is_said_beside_the_helpers),
 		TEST(githubs_token_goes_to_github_alone),
 		TEST(a_token_of_ours_is_for_one_host),
 		TEST(a_refused_token_is_named_and_not_shown),
