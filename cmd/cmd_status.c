@@ -449,7 +449,7 @@ static int read_branch(struct status *s, int ask, struct error *err)
 		return error_set(err, ERROR_USAGE,
 				 "--remote and --ask exclude each other; "
 				 "--remote always asks");
-	if (snapshot_history(s->cmd, &s->branch, &missing) < 0) {
+	if (snapshot_history_here(s->cmd, &s->branch, &missing) < 0) {
 		if (missing.code != ERROR_NOBRANCH)
 			return error_set(err, missing.code, "%s",
 					 missing.message);

@@ -50,12 +50,11 @@ static int choose_elsewhere(struct snapshot_choice *out, const char *what,
 	return 0;
 }
 
-static int history_there(const struct cmd *c, struct snapshot_choice *out,
-			 struct error *err)
+static int history_there(const struct cmd *c, const char *what,
+			 struct snapshot_choice *out, struct error *err)
 {
 	if (cmd_open_store(c, &out->own, err) < 0 ||
-	    sync_open_remote(c, out->own, c->access.remote, &out->remote, err) <
-		    0)
+	    sync_open_remote(c, out->own, what, &out->remote, err) < 0)
 		return -1;
 	out->store = remote_store(out->remote, err);
 	if (!out->store || remote_refs(out->remote, gitstore_ref(out->own),
@@ -69,21 +68,82 @@ static int history_there(const struct cmd *c, struct snapshot_choice *out,
 	return sync_read(out->remote, out->own, &out->ref, &out->history, err);
 }
 
-int snapshot_history(const struct cmd *c, struct snapshot_choice *out,
-		     struct error *err)
+int snapshot_history_here(const struct cmd *c, struct snapshot_choice *out,
+			  struct error *err)
 {
 	char *note = NULL;
 	int rc = -1;
 
 	memset(out, 0, sizeof(*out));
 	if (c->access.remote)
-		rc = history_there(c, out, err);
+		rc = history_there(c, c->access.remote, out, err);
 	else if (!cmd_open_store(c, &out->store, err))
 		rc = gitstore_history(out->store, 1, &out->history, &note, err);
 	if (note)
 		cmd_note(c, "note: %s", note);
 	free(note);
 	return rc;
+}
+
+/* @return 0: `out` holds it now; 1: no branch there; -1 */
+static int take_over(const struct cmd *c, const char *what,
+		     struct snapshot_choice *out, struct error *err)
+{
+	const char *branch = gitstore_ref(out->store) + strlen("refs/heads/");
+	struct snapshot_choice there = { 0 };
+	struct error why = ERROR_INIT;
+
+	if (!history_there(c, what, &there, &why)) {
+		cmd_note(c,
+			 "note: there is no branch '%s' here; reading it at "
+			 "the remote %s",
+			 branch, remote_label(there.remote));
+		snapshot_choice_release(out);
+		*out = there;
+		return 0;
+	}
+	snapshot_choice_release(&there);
+	if (why.code == ERROR_NOBRANCH)
+		return 1;
+	return error_set(err, why.code,
+			 "there is no branch '%s' here, and at the remote '%s' "
+			 "it cannot be read: %s",
+			 branch, what, why.message);
+}
+
+/* A new machine: what is not here may be where a sync would look. */
+static int history_of_remotes(const struct cmd *c, struct snapshot_choice *out,
+			      struct error *err)
+{
+	struct error why = ERROR_INIT;
+	struct sync_names names;
+	int rc = 1, failed = 0;
+	size_t i;
+
+	if (sync_names_find(out->store, NULL, &names, &why) < 0)
+		return why.code == ERROR_USAGE
+			       ? 0 /* none is configured */
+			       : error_set(err, why.code, "%s", why.message);
+	for (i = 0; rc && i < names.count && !cmd_interrupted(); i++) {
+		error_clear(&why);
+		rc = take_over(c, names.names[i], out, &why);
+		if (rc < 0 && !failed++)
+			error_set(err, why.code, "%s", why.message);
+	}
+	sync_names_release(&names);
+	if (!rc)
+		error_clear(err);
+	return rc && failed ? -1 : 0;
+}
+
+int snapshot_history(const struct cmd *c, struct snapshot_choice *out,
+		     struct error *err)
+{
+	if (snapshot_history_here(c, out, err) < 0)
+		return -1;
+	if (c->access.remote || out->history->exists || out->history->count)
+		return 0;
+	return history_of_remotes(c, out, err);
 }
 
 int snapshot_choose(const struct cmd *c, const char *what,

@@ -22,7 +22,7 @@ struct snapshot_choice {
 	struct gitstore *store;
 	struct history *history;
 	size_t at; /* in the history */
-	/* with --remote; `store` is then the remote's */
+	/* of one at a remote; `store` is then the remote's */
 	struct remote *remote;
 	struct remote_ref ref;
 	struct gitstore *own;
@@ -30,6 +30,12 @@ struct snapshot_choice {
 
 /** The list that a command reads: of the branch here, or with --remote of the
  *  one there. */
+int snapshot_history_here(const struct cmd *c, struct snapshot_choice *out,
+			  struct error *err);
+
+/** The same; where there is no branch here at all, of the first configured
+ *  remote that has it.  When none has it, the list is empty; -1 where that
+ *  cannot be told, because one could not be read. */
 int snapshot_history(const struct cmd *c, struct snapshot_choice *out,
 		     struct error *err);
 
