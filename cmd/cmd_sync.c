@@ -24,10 +24,11 @@ static int direction(struct sync_request *q, int pull, int push,
 static int history_mode(struct sync_request *q, const char *mode,
 			struct error *err)
 {
-	if (!mode || !strcmp(mode, "replace"))
+	if (!mode)
 		return 0;
 	q->append = !strcmp(mode, "append");
-	if (q->append)
+	q->replace = !strcmp(mode, "replace");
+	if (q->append || q->replace)
 		return 0;
 	return error_set(err, ERROR_USAGE,
 			 "--history takes 'replace' or 'append', not '%s'",

@@ -16,7 +16,7 @@ struct remote;
 
 struct sync_request {
 	enum sync_direction direction;
-	int append, allow_public, dry_run;
+	int append, replace, allow_public, dry_run;
 	int beside; /* something else is the command's matter: lines go to
 		       stderr, and a failure is no error but a status */
 };

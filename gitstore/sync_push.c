@@ -34,13 +34,18 @@ static int refuse_public(struct sync *s, struct error *err)
 			 remote_label(s->r));
 }
 
+/* Is all that was ever listed to stay there? */
+static int goes_on(const struct sync *s)
+{
+	return s->ref.exists && !s->o->replace &&
+	       (s->o->append || !object_is_zero(&s->theirs->previous));
+}
+
 /* The commit that the remote's branch is to point to: ours if it says the same,
  * else one that is made now. */
 static int prepare_index(struct sync *s, struct error *err)
 {
-	int append = s->ref.exists &&
-		     (s->o->append || !object_is_zero(&s->theirs->previous));
-	int same = 0;
+	int append = goes_on(s), same = 0;
 
 	if (!append && have_ours(s) && object_is_zero(&s->ours->previous))
 		same = history_same(s->merged, s->ours, err);
@@ -152,6 +157,8 @@ int sync_push(struct sync *s, struct error *err)
 {
 	int rc = s->ref.exists ? history_same(s->merged, s->theirs, err) : 0;
 
+	if (rc > 0 && s->o->replace && !object_is_zero(&s->theirs->previous))
+		rc = 0; /* the same list, without those before it */
 	s->out->appended = 0;
 	s->arranged = s->ref.id;
 	if (rc || s->o->direction == SYNC_PULL)
