@@ -192,7 +192,7 @@ static void take_turn(const struct cmd *c, struct gitstore *g,
 	tell_messages(c, t);
 	if (t->err.code == ERROR_REFUSED)
 		sync_tell_secrets(g, t->result.messages);
-	if (!t->err.code && t->result.pushed)
+	if (!t->err.code && t->result.bytes)
 		warn_of_size(g, n->names[i]);
 }
 
