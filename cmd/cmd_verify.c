@@ -150,6 +150,7 @@ static int verify_all(struct cmd *cmd, const struct verify_options *o,
 		      struct snapshot_choice *choice, json_t *results,
 		      struct error *err)
 {
+	size_t absent = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < choice->history->count; i++) {
@@ -157,6 +158,7 @@ static int verify_all(struct cmd *cmd, const struct verify_options *o,
 		struct error one = ERROR_INIT;
 		int status;
 
+		absent += s->absent;
 		if (s->absent)
 			continue;
 		status = verify_one(cmd, o, choice, s, results, &one);
@@ -169,6 +171,11 @@ static int verify_all(struct cmd *cmd, const struct verify_options *o,
 		if (one.code == ERROR_INTERRUPTED)
 			break;
 	}
+	if (absent)
+		cmd_warn("%zu of the %zu snapshots are not in this repository "
+			 "(a shallow clone?) and were not looked at; get them "
+			 "with: dbstow sync --pull",
+			 absent, choice->history->count);
 	return rc;
 }
 

@@ -322,6 +322,10 @@ const char *gitstore_scratch(struct gitstore *g, struct error *err);
  *  or NULL. */
 char *repository_config(struct gitstore *g, const char *key);
 
+/** Is this a partial clone?  git, and a gc, leave files out of such a one that
+ *  they could get again. */
+int store_is_partial(struct gitstore *g);
+
 /** "1f2e3d4": how people are told of an object. */
 #define SHORT_HEX_SIZE 8
 void object_short(char out[SHORT_HEX_SIZE], const struct object_id *id);

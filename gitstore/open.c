@@ -1,6 +1,7 @@
 /*
  * open.c - finding and opening the repository, its configuration
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -443,6 +444,24 @@ int gitstore_config_wrong(struct gitstore *g, const char *key,
 		  value ? value : "", wanted);
 	free(value);
 	return -1;
+}
+
+int store_is_partial(struct gitstore *g)
+{
+	char *path = path_join(g->objects, "pack");
+	DIR *d = path ? opendir(path) : NULL;
+	struct dirent *e;
+	const char *end;
+	int partial = 0;
+
+	while (d && !partial && (e = readdir(d))) {
+		end = strrchr(e->d_name, '.');
+		partial = end && !strcmp(end, ".promisor");
+	}
+	if (d)
+		closedir(d);
+	free(path);
+	return partial;
 }
 
 /* ---- ids ---- */

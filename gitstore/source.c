@@ -76,6 +76,12 @@ static int read_slowly(git_odb_object **out, const struct git_source *s,
 	/* a gc may have put it into another pack this moment */
 	if (rc < 0 && !store_look_again(s->g, NULL))
 		rc = read_once(out, s, &oid, type, limit, &size, &is);
+	if (rc == GIT_ENOTFOUND && store_is_partial(s->g))
+		return error_set(err, ERROR_FAILED,
+				 "'%s' of %s is not in this repository, a "
+				 "partial clone; get it with: dbstow sync "
+				 "--pull",
+				 path, s->label);
 	if (rc == GIT_ENOTFOUND)
 		return damaged(s, path, "is missing in the repository", err);
 	if (rc < 0)

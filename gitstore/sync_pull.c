@@ -1,7 +1,6 @@
 /*
  * sync_pull.c - our branch to the merged list, and reading a branch at a remote
  */
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,25 +92,6 @@ static int is_shallow(struct sync *s, const struct object_id *id,
 	return rc;
 }
 
-/* In a partial clone a gc takes files that it could get again. */
-static int is_partial(struct gitstore *g)
-{
-	char *path = path_join(g->objects, "pack");
-	DIR *d = path ? opendir(path) : NULL;
-	struct dirent *e;
-	const char *end;
-	int partial = 0;
-
-	while (d && !partial && (e = readdir(d))) {
-		end = strrchr(e->d_name, '.');
-		partial = end && !strcmp(end, ".promisor");
-	}
-	if (d)
-		closedir(d);
-	free(path);
-	return partial;
-}
-
 static int is_missing(struct sync *s, const struct object_id *id, int partial)
 {
 	struct raw_commit c;
@@ -135,7 +115,7 @@ static int fetch_missing(struct sync *s, size_t *count, struct error *err)
 {
 	const struct history *m = s->merged;
 	struct object_id *wants = calloc(m->count + 1, sizeof(*wants));
-	int partial = is_partial(s->g), rc = 0;
+	int partial = store_is_partial(s->g), rc = 0;
 	size_t i;
 
 	*count = 0;

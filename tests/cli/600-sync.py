@@ -237,6 +237,12 @@ for name, how in (("shallow", ["--depth", "1"]), ("single", ["--depth", "1", "--
     if name == "single":
         git("update-ref", "--no-deref", "HEAD", "HEAD^{commit}", repo=name)
         git("symbolic-ref", "HEAD", "refs/heads/other", repo=name)
+    if name == "single":
+        dbstow("verify", "--all", "--repo", name, err="~dbstow: attention: [0-9]+ of the [0-9]+ snapshots are not in "
+               "this repository \\(a shallow clone\\?\\) and were not looked at; get them with: dbstow sync --pull")
+    if name == "blobless":
+        dbstow("verify", "--repo", name, status=1, err="~dbstow: 'data/manifest.json' of snapshot .* is not in this "
+               "repository, a partial clone; get it with: dbstow sync --pull")
     before = users(name)
     sync(name)
     check(users(name) == before, "%s: changed: %s" % (name, [k for k in before if users(name).get(k) != before[k]]))
