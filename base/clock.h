@@ -8,6 +8,9 @@
 
 #define CLOCK_TEXT_SIZE 32
 
+/* What is further ahead than this was written by a clock that is wrong. */
+#define CLOCK_AHEAD_S ((int64_t)24 * 3600)
+
 /** Seconds since 1970-01-01 UTC; SOURCE_DATE_EPOCH, where it is set to a
  *  decimal number, is the present time. */
 int64_t clock_now(void);

@@ -102,7 +102,7 @@ static void judge_remotes(struct status *s)
 static void judge(struct status *s)
 {
 	const struct snapshot *latest = newest(s);
-	char age[CLOCK_TEXT_SIZE], text[256];
+	char age[CLOCK_TEXT_SIZE], when[CLOCK_TEXT_SIZE], text[256];
 
 	if (!latest) {
 		if (!json_array_size(s->attention))
@@ -114,6 +114,14 @@ static void judge(struct status *s)
 		attention(s, "the newest snapshot is not in this repository "
 			     "(a shallow clone); get it with git fetch");
 		return;
+	}
+	if (latest->created_at_s > s->now_s + CLOCK_AHEAD_S) {
+		clock_text(when, latest->created_at_s);
+		snprintf(text, sizeof(text),
+			 "the newest snapshot is of %s, which is yet to come: "
+			 "a clock was wrong, and nobody can tell how old it is",
+			 when);
+		attention(s, text);
 	}
 	if (s->max_age_s && s->now_s - seen_at(s, latest) > s->max_age_s) {
 		clock_age(age, s->now_s - seen_at(s, latest));
@@ -241,7 +249,8 @@ static void print_when(const struct status *s, const char *what,
 	object_hex(id, &snapshot->id);
 	clock_text(when, snapshot->created_at_s);
 	clock_age(age, s->now_s - snapshot->created_at_s);
-	printf("%-9s %.8s of %s, %s old", what, id, when, age);
+	printf("%-9s %.8s of %s, %s%s", what, id, when, age,
+	       snapshot->created_at_s > s->now_s ? "" : " old");
 	if (seen_s > snapshot->created_at_s) {
 		clock_age(age, s->now_s - seen_s);
 		printf("; unchanged %s ago", age);

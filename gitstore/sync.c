@@ -24,9 +24,6 @@
 
 #define PAUSE_MAX_MS 5000
 
-/* A clock may be this much ahead. */
-#define AHEAD_S ((int64_t)24 * 3600)
-
 void sync_warn(struct sync *s, const char *fmt, ...)
 {
 	char line[1024];
@@ -150,7 +147,7 @@ static void look_at_clocks(struct sync *s)
 	const struct snapshot *newest = s->merged->snapshots;
 	char hex[SHORT_HEX_SIZE], when[CLOCK_TEXT_SIZE];
 
-	if (!s->merged->count || newest->created_at_s <= s->now_s + AHEAD_S)
+	if (!s->merged->count || newest->created_at_s <= s->now_s + CLOCK_AHEAD_S)
 		return;
 	object_short(hex, &newest->id);
 	clock_text(when, newest->created_at_s);

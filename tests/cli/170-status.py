@@ -33,6 +33,11 @@ check(status(3 * HOUR) == "branch    1 snapshot of app.db\n"
       "proven    %s of 2026-11-21 00:00:00Z, 3 h old\n"
       "size      17 bytes in 1 row\n" % (first[:8], first[:8]), "text: " + status(3 * HOUR))
 
+# a time that is yet to come is no age
+check("newest    %s of 2026-11-21 00:00:00Z, in 24 h\n" % first[:8] in status(-DAY, "--max-age", "1h"), "an hour or so")
+status(-DAY - 1, "--max-age", "1h", expect=7, said=["the newest snapshot is of 2026-11-21 00:00:00Z, which is yet to "
+       "come: a clock was wrong, and nobody can tell how old it is"])
+
 # a run that finds nothing new counts as fresh
 status(26 * HOUR, "--max-age", "26h")
 late = "stale: the database was last looked at %s ago; is the schedule still running?"
