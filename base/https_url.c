@@ -79,7 +79,7 @@ static int check_scheme(CURLU *u, const char *shown, int allow_http_loopback,
 	else if (!allow_http_loopback)
 		rc = error_set(err, ERROR_USAGE,
 			       "'%s' is not encrypted; use https://, or allow "
-			       "it on this machine with --allow-http-loopback",
+			       "it on this machine with --allow-http",
 			       shown);
 	curl_free(scheme);
 	curl_free(host);
@@ -99,14 +99,16 @@ int https_url_parse(CURLU **out, const char *url, int allow_http_loopback,
 		goto done;
 	}
 	if (!is_clean(url) || curl_url_set(u, CURLUPART_URL, url, 0)) {
-		error_set(err, ERROR_USAGE, "'%s' is no URL", shown);
+		error_set(err, ERROR_USAGE,
+			  "'%s' is no URL; one is 'https://HOST/PATH'", shown);
 		goto done;
 	}
 	if (has(u, CURLUPART_USER) || has(u, CURLUPART_PASSWORD)) {
 		error_set(err, ERROR_USAGE,
 			  "the URL '%s' holds a user name or password, which "
-			  "would be seen by others; take it out and set "
-			  "DBSTOW_TOKEN or use --token-file",
+			  "would be seen by others; take it out, and give the "
+			  "key by an environment variable or a file (see "
+			  "--help)",
 			  shown);
 		goto done;
 	}

@@ -66,6 +66,8 @@ int staging_drill(struct staging *s, const char *copy, struct error *err)
 	struct buffer staged = BUFFER_INIT;
 	int rc = -1;
 
+	/* applications' migrations fill join tables, too */
+	s->how.new_links = 1;
 	buffer_printf(&staged, "%s.records", copy);
 	if (!buffer_cstr(&staged))
 		error_nomem(err);

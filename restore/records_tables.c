@@ -166,11 +166,15 @@ int records_add_column(struct stage *s, struct staged_table *t, int column,
  * A row keeps the number that it has in the target: its rowid, or the key of a
  * join table's row, which no record tells.
  */
-static void add_number(sqlite3_str *sql, const struct staged_table *t,
-		       int parameter)
+static void add_number(sqlite3_str *sql, const struct stage *s,
+		       const struct staged_table *t, int parameter)
 {
 	const struct model *m = t->model;
 
+	if (t->list && s->how->new_links) {
+		sqlite3_str_appendf(sql, "?%d", parameter);
+		return;
+	}
 	sqlite3_str_appendf(sql,
 			    "coalesce((SELECT t.\"%w\" FROM target.\"%w\" AS t "
 			    "WHERE ",
@@ -209,7 +213,7 @@ int records_prepare(struct stage *s, struct staged_table *t, struct error *err)
 	sqlite3_str_appendall(sql, ") VALUES(");
 	comma = "";
 	if (has_own_rowid(t) && !t->list) {
-		add_number(sql, t, (int)count + 1);
+		add_number(sql, s, t, (int)count + 1);
 		comma = ", ";
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -217,7 +221,7 @@ int records_prepare(struct stage *s, struct staged_table *t, struct error *err)
 			continue;
 		sqlite3_str_appendall(sql, comma);
 		if (t->list && (int)i == m->key)
-			add_number(sql, t, (int)count + 1);
+			add_number(sql, s, t, (int)count + 1);
 		else
 			sqlite3_str_appendf(sql, "?%d", (int)i + 1);
 		comma = ", ";

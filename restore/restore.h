@@ -174,6 +174,8 @@ struct restore_records {
 	size_t model_count;
 	const char *name; /* of the target in messages; NULL: its path */
 	int busy_timeout_ms;
+	int new_links; /* rows of join tables don't keep the target's keys, so
+			  that lists come back in the snapshot's order */
 	struct restore_progress *progress; /* or NULL */
 };
 

@@ -193,8 +193,10 @@ static int check_format(struct document *d, struct error *err)
 		if (first.code != ERROR_DAMAGE)
 			return error_set(err, first.code, "%s", first.message);
 		return error_set(err, ERROR_FAILED,
-				 "%s is no dbstow document: it doesn't begin "
-				 "with {\"format\":\"" DOCUMENT_FORMAT "\"",
+				 "%s is no document that dbstow knows: it "
+				 "begins neither with {\"format\":"
+				 "\"" DOCUMENT_FORMAT "\" nor as a list of "
+				 "records does",
 				 d->label);
 	}
 	if (size == sizeof(DOCUMENT_FORMAT) + 1 &&

@@ -294,6 +294,16 @@ static int take_other(struct dump *d, struct error *err)
 	return rc;
 }
 
+static int open_models(struct dump *d, struct error *err)
+{
+	int next = json_stream_peek(&d->in, err);
+
+	if (next > 0 && next != '{')
+		return json_stream_damage(&d->in, err,
+					  "'models' is no object of models");
+	return next < 0 ? -1 : open_bracket(d, '{', err);
+}
+
 /* @return DUMP_END, -1; 1: "models" are open */
 static int walk_top(struct dump *d, struct error *err)
 {
@@ -311,7 +321,7 @@ static int walk_top(struct dump *d, struct error *err)
 			return json_stream_damage(&d->in, err,
 						  "'models' is there twice");
 		d->stage = STAGE_MODELS;
-		return open_bracket(d, '{', err) < 0 ? -1 : 1;
+		return open_models(d, err) < 0 ? -1 : 1;
 	}
 	if (more < 0)
 		return -1;

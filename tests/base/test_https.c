@@ -348,7 +348,7 @@ static void plain_http_is_for_this_machine_and_on_demand(void **state)
 	assert_string_equal(f->err.message,
 			    "'http://localhost/' is not encrypted; use "
 			    "https://, or allow it on this machine with "
-			    "--allow-http-loopback");
+			    "--allow-http");
 	error_clear(&f->err);
 	assert_int_equal(https_url_check("http://localhost.example/?a=b", 1,
 					 NULL, NULL, &f->err),
@@ -376,12 +376,13 @@ static void urls_with_passwords_are_refused_and_not_shown(void **state)
 	assert_string_equal(f->err.message,
 			    "the URL 'https://h/x' holds a user name or "
 			    "password, which would be seen by others; take it "
-			    "out and set DBSTOW_TOKEN or use --token-file");
+			    "out, and give the key by an environment variable "
+			    "or a file (see --help)");
 	error_clear(&f->err);
 	assert_int_equal(https_url_check("https://h/x\r\nHost: y", 0, NULL,
 					 NULL, &f->err),
 			 -1);
-	assert_string_equal(f->err.message, "'?' is no URL");
+	assert_string_equal(f->err.message, "'?' is no URL; one is 'https://HOST/PATH'");
 }
 
 static void a_header_cannot_carry_another(void **state)

@@ -53,7 +53,8 @@ lines = document.count(b"\n")
 refused(document[:-20], " is incomplete: it ends in line LINE; get it again")
 refused(document[:len(document) // 2], " is incomplete: it ends in line LINE; get it again")
 refused(b"", " is empty; get it again")
-refused(b"<!DOCTYPE html><html>", " is no dbstow document: it doesn't begin with {\"format\":\"dbstow-export/1\"", status=1)
+refused(b"<!DOCTYPE html><html>", " is no document that dbstow knows: it begins neither with {\"format\":\"dbstow-export/1\" "
+        "nor as a list of records does", status=1)
 refused(document.replace(b'"team 77"', b'"team 78"', 1), ": table 'team': the rows do not have the digest that its end tells; "
         "get it again")
 refused(document.replace(b'{"id":77,"name":"team 77"},\n', b"", 1), ": table 'team': 4999 rows were read, its end tells another "

@@ -234,7 +234,8 @@ with Authority("ca") as ca, Tcp(serve, ca.certificate()) as web:
     refused("endless", "URL sent more than the 8000000 bytes it may", "--max-bytes", "8M", most=60)
     refused("csv", "URL answered with 'text/csv', not 'application/json'; is it the right address?")
     refused("login", "URL answered with 'text/html; charset=utf-8', not 'application/json'; is it the right address?")
-    refused("page", "URL is no dbstow document: it doesn't begin with {\"format\":\"dbstow-export/1\"", status=1)
+    refused("page", "URL is no document that dbstow knows: it begins neither with {\"format\":\"dbstow-export/1\" "
+            "nor as a list of records does", status=1)
     refused("empty", "URL is empty; get it again", status=3)
     fetch("notgzip", status=5, err="~dbstow: .*")
     fetch("junk", status=3, err="~dbstow: .*", timeout=20)

@@ -268,8 +268,9 @@ static void errors_say_where_and_what(void **state)
 {
 	(void)state;
 	refused("{\"format\"", "<!DOCTYPE html>{", ERROR_FAILED,
-		"'x.json' is no dbstow document: it doesn't begin with "
-		"{\"format\":\"dbstow-export/1\"");
+		"'x.json' is no document that dbstow knows: it begins neither "
+		"with {\"format\":\"dbstow-export/1\" nor as a list of "
+		"records does");
 	refused("dbstow-export/1", "dbstow-export/2", ERROR_FAILED,
 		"'x.json' has the format \"dbstow-export/2\", which is newer "
 		"than this dbstow reads (dbstow-export/1); install a newer "

@@ -312,7 +312,8 @@ static void punctuation_that_is_missing_or_too_much(void **state)
 	refused("{\"models\":{\"a\":[]},}",
 		"'x.json': line 1: a value expected, not '}'");
 	refused("{\"models\" {}}", "'x.json': line 1: ':' expected, not '{'");
-	refused("{\"models\":[]}", "'x.json': line 1: '{' expected, not '['");
+	refused("{\"models\":[]}",
+		"'x.json': line 1: 'models' is no object of models");
 	refused("{1:2}", "'x.json': line 1: a member's name expected, not 1");
 	refused("{\"models\":{\"a\":[] \"b\":[]}}",
 		"'x.json': line 1: ',' expected, not '\"'");
