@@ -142,6 +142,8 @@ struct gitstore *remote_store(struct remote *r, struct error *err);
  */
 int remote_keep(struct remote *r, const struct move *m, struct error *err);
 
+struct remote_push_result;
+
 struct remote_push {
 	const char *ref;      /* in full */
 	struct object_id old; /* what was read and merged with: the lease; all
@@ -152,6 +154,9 @@ struct remote_push {
 	size_t body_size;
 	uint64_t max_bytes; /* refuse a bigger pack; 0: REMOTE_PACK_MAX */
 	int dry_run;        /* make the pack, send nothing */
+	/* Told what the pack holds, before a byte of it is sent; or NULL. */
+	void (*made)(void *payload, const struct remote_push_result *made);
+	void *payload;
 };
 
 enum remote_outcome {

@@ -125,6 +125,7 @@ static int greet(struct channel *c, struct pkt_reader *in, struct error *err)
 				   .header_count = w->service == SERVICE_FETCH,
 				   .body_fd = -1,
 				   .compressed = 1,
+				   .total_s = REMOTE_REFS_S,
 				   .take = feed,
 				   .payload = in };
 	char *url = address(w->r, "/info/refs?service=", name);
@@ -152,6 +153,7 @@ static int ask(struct channel *c, const struct request *request,
 				   .head_bytes = request->head.size,
 				   .body_fd = request->body_fd,
 				   .body_bytes = request->body_size,
+				   .total_s = REMOTE_TOTAL_S,
 				   .take = feed,
 				   .payload = in };
 	char *url = address(w->r, "/", name);
@@ -198,7 +200,7 @@ int https_channel(struct channel **out, struct remote *r,
 
 int remote_anonymous(struct remote *r, int *readable, struct error *err)
 {
-	struct https_request q = { .body_fd = -1 };
+	struct https_request q = { .body_fd = -1, .total_s = REMOTE_REFS_S };
 	struct https_reply reply;
 	char *url;
 	int rc;

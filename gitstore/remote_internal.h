@@ -27,6 +27,10 @@
 /* No byte for this long: a server works on big things, but says so meanwhile
  * (every 5 s, as git comes). */
 #define REMOTE_STALL_S 45
+/* A list of refs is short; a pack takes as long as a line takes that is worth
+ * the name, which 2 GB within six hours (0.8 Mbit/s) is just about. */
+#define REMOTE_REFS_S  55
+#define REMOTE_TOTAL_S (6 * 3600)
 
 /* ---- remote_url.c ---- */
 

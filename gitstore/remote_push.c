@@ -233,6 +233,8 @@ int remote_push(struct remote *r, const struct remote_push *p,
 
 	memset(out, 0, sizeof(*out));
 	rc = make(r, p, 1, &plan, &fd, out, err);
+	if (!rc && p->made)
+		p->made(p->payload, out);
 	if (!rc && !p->dry_run)
 		rc = talk(r, p, &plan, &fd, out, err);
 	if (fd >= 0)

@@ -87,8 +87,11 @@ static int rejected(struct sync *s, const struct remote_push_result *p,
 #define HOST_FILE_BYTES     UINT64_C(100000000)
 #define HOST_FOLDER_ENTRIES 3000
 
-static void look_at_sizes(struct sync *s, const struct remote_push_result *p)
+/* Told before the pack is sent: what a host will refuse need not be waited for.
+ */
+static void look_at_sizes(void *payload, const struct remote_push_result *p)
 {
+	struct sync *s = payload;
 	char hex[SHORT_HEX_SIZE];
 
 	object_short(hex, &p->largest);
@@ -122,14 +125,15 @@ static int send_index(struct sync *s, struct error *err)
 				 .id = s->index.id,
 				 .body = s->index.body.data,
 				 .body_size = s->index.body.size,
-				 .dry_run = s->o->dry_run };
+				 .dry_run = s->o->dry_run,
+				 .made = look_at_sizes,
+				 .payload = s };
 	int rc = remote_push(s->r, &q, &p, err);
 
 	if (!rc && p.outcome == REMOTE_REJECTED)
 		rc = rejected(s, &p, err);
 	else if (!rc && p.outcome == REMOTE_MOVED)
 		rc = STEP_AGAIN;
-	look_at_sizes(s, &p);
 	if (rc <= 0)
 		take_push_result(s, &p);
 	remote_push_result_release(&p);

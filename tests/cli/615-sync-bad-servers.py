@@ -3,7 +3,7 @@
 TLS, certificates that don't hold, a connection cut in the middle of a pack in
 either direction, a server that falls silent, one that is not there.  Both sides
 stay sound, and the next sync finishes the work."""
-import os, re, socket, ssl, sys, threading
+import os, re, socket, ssl, sys, threading, time
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 from servers import *
@@ -131,14 +131,28 @@ with Authority("ca") as ca, GitServer("web", ca, token="t0ken") as web:
     check(tip("b") == one, "the next sync did not bring the branch")
     fsck("b")
 
-    # ---- silence in the middle of what is sent: an end within a minute ----
+    # ---- silence in the middle of what is sent, and refs that come a byte now and then: an end within a minute ----
+    def drip(c):
+        read_request(c)
+        c.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-receive-pack-advertisement\r\n\r\nfff0")
+        while True:
+            c.sendall(b"c")
+            time.sleep(0.2)
+
     sql("app.db", "UPDATE t SET v = randomblob(1000)")
     dbstow("export", "app.db", "--repo", "a")
-    with Relay(web.port, True, 60000, stall=True) as relay:
+    with Relay(web.port, True, 60000, stall=True) as relay, Tcp(drip, ca.certificate()) as slow:
+        ends = {}
+        other = threading.Thread(target=lambda: ends.update(slow=run(DBSTOW, "sync", slow.url("app.git"), "--repo", "b", env=env, timeout=60)))
+        other.start()
         r = run(DBSTOW, "sync", relay.url("app.git"), "--repo", "a", env=env, timeout=60)
         check(relay.broken.is_set(), "silence: nothing was held back")
         said = "dbstow: '%s/git-receive-pack' sent nothing for 45 s, after 0 bytes\n" % relay.url("app.git")
         check(r.status == 5 and r.err == said, "silence: %d %s" % (r.status, r.err))
+        other.join()
+        r = ends["slow"]
+        said = "dbstow: '%s/info/refs' did not finish within 55 s\n" % slow.url("app.git")
+        check(r.status == 5 and r.err == said, "drip: %d %s" % (r.status, r.err))
     check(tip(far) == one, "silence: the branch moved")
     sync("a", web.url("app.git"), env=env)
     check(tip(far) == tip("a"), "after the silence")
