@@ -172,12 +172,18 @@ static size_t on_header(char *line, size_t one, size_t count, void *payload)
 	return size;
 }
 
+/* @param wanted  one or more, parted by ", " */
 static int type_is(const char *type, const char *wanted)
 {
-	size_t n = strlen(wanted);
+	while (type && *wanted) {
+		size_t n = strcspn(wanted, ",");
 
-	return type && !strncasecmp(type, wanted, n) &&
-	       (!type[n] || type[n] == ';' || type[n] == ' ');
+		if (!strncasecmp(type, wanted, n) &&
+		    (!type[n] || type[n] == ';' || type[n] == ' '))
+			return 1;
+		wanted += n + strspn(wanted + n, ", ");
+	}
+	return 0;
 }
 
 static int check_type(struct exchange *x)
@@ -191,10 +197,10 @@ static int check_type(struct exchange *x)
 	said_line(shown, sizeof(shown), type ? type : "",
 		  type ? strlen(type) : 0);
 	return error_set(x->err, ERROR_NETWORK,
-			 "'%s' answered with '%s', not '%s'; is it the right "
+			 "'%s' answered with '%s', not '%.*s'; is it the right "
 			 "address?",
 			 x->url, *shown ? shown : "no content type",
-			 x->r->accept);
+			 (int)strcspn(x->r->accept, ","), x->r->accept);
 }
 
 /* The first piece of a body: now the status and the headers are known. */

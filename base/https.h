@@ -55,8 +55,8 @@ struct https_request {
 	size_t head_bytes;
 	int body_fd;
 	uint64_t body_bytes;  /* of the file */
-	const char *accept;   /* content type that a 2xx answer must have, NULL:
-				 any */
+	const char *accept;   /* content types of which a 2xx answer must have
+				 one, parted by ", "; NULL: any */
 	int compressed;       /* ask for gzip and what else libcurl can undo */
 	uint64_t limit_bytes; /* of the answer, after decompression; 0: none */
 	unsigned int total_s; /* for all of it; 0: as long as bytes flow */

@@ -513,6 +513,9 @@ int cmd_status(struct cmd *c, int argc, char **argv, struct error *err)
 	rc = cmd_parse(c, options, argc, argv, NULL, 0, 0, err);
 	if (rc)
 		return rc < 0 ? -1 : 0;
+	if (prometheus && c->json)
+		return error_set(err, ERROR_USAGE,
+				 "--json and --prometheus exclude each other");
 	rc = -1;
 	if (!(s.attention = json_array())) {
 		error_nomem(err);

@@ -17,7 +17,8 @@ struct byte_input;
 struct error;
 struct fetch;
 
-#define FETCH_TYPE "application/json"
+/** Lines of JSON go by two names. */
+#define FETCH_TYPE "application/json, application/x-ndjson, application/jsonl"
 
 /** Everything is borrowed until fetch_free(). */
 struct fetch_options {

@@ -231,14 +231,8 @@ static enum MHD_Result begun(struct request *r)
 
 static enum MHD_Result health(struct request *r)
 {
-	struct error why = ERROR_INIT;
-	int healthy = health_ask(r->server->health);
+	int healthy = server_ask_health(r->server);
 
-	if (health_news(r->server->health, &why))
-		server_say(r->server, "the database %s%s",
-			   why.code ? "cannot be opened: "
-				    : "can be opened again",
-			   why.message);
 	if (healthy > 0)
 		return reply_healthy(r);
 	if (healthy == 0)

@@ -216,6 +216,22 @@ static int catch_signals(struct server *s, sigset_t *before, struct error *err)
 	return 0;
 }
 
+/* ---- the database ---- */
+
+int server_ask_health(struct server *s)
+{
+	struct error why = ERROR_INIT;
+	int healthy = health_ask(s->health);
+
+	if (health_news(s->health, &why))
+		server_say(s, "the database %s%s",
+			   why.code ? "cannot be opened: "
+				    : "can be opened again",
+			   why.message);
+	s->looked = s->looked || healthy >= 0;
+	return healthy;
+}
+
 /* ---- the loop ---- */
 
 static int timeout_ms(struct server *s)
@@ -247,6 +263,9 @@ static void round_of_all(struct server *s, int epoll, int64_t *swept_ms)
 		if (fds[2].revents)
 			take_signals(s);
 	}
+	/* nobody has to ask before a wrong path is told */
+	if (!s->looked)
+		server_ask_health(s);
 	s->run_again = 0;
 	MHD_run(s->http);
 	sweep_turns(s);

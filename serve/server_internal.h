@@ -64,6 +64,7 @@ struct server {
 	struct request *exports; /* in the order in which they came */
 	size_t export_count;
 	size_t health_waiting;
+	int looked;          /* at the database, once by itself */
 	struct job *running; /* the one that may have a transaction */
 	int wake, signals;
 	int run_again;      /* libmicrohttpd is to be run without a wait */
@@ -76,6 +77,9 @@ int64_t server_now_ms(void);
 /** Tell people something. */
 void server_say(struct server *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/** Can the database be opened?  As health_ask(); a change is told. */
+int server_ask_health(struct server *s);
 
 /* ---- request.c: libmicrohttpd's callbacks ---- */
 

@@ -64,6 +64,7 @@ check(facts["seen_at"] == "2026-11-23T00:00:00Z" and facts["proven_at"] == "2026
 check(facts["sizes"] == [36, 17] and facts["attention"] == [NEVER], "facts: %s" % facts)
 
 # metrics
+dbstow("status", "--json", "--prometheus", status=2, err="dbstow: --json and --prometheus exclude each other")
 lines = status(2 * DAY, "--prometheus", expect=7, said=[NEVER]).splitlines()
 for name, value in (("snapshots", 2), ("seen_timestamp_seconds", T0 + 2 * DAY), ("size_bytes", 36), ("rows", 2),
                     ("proven_timestamp_seconds", T0), ("attention", 1)):

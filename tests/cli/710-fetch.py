@@ -94,6 +94,8 @@ def serve(c):
         return bomb(c)
     if kind == "endless":
         return endless(c)
+    if kind == "lines":
+        return answer(c, b'{"model":"a.b","pk":1,"fields":{}}\n{"model":"a.b","pk":2,"fields":{}}\n', type="application/x-ndjson; charset=utf-8")
     if kind == "csv":
         return answer(c, b"a,b\n1,2\n", type="text/csv")
     if kind == "login":
@@ -228,6 +230,12 @@ with Authority("ca") as ca, Tcp(serve, ca.certificate()) as web:
                 check(r.status == 5 or (framing == "close" and r.status in (1, 3)), "%s%d %s" % (name, r.status, r.err))
                 check(tip("cut") is None and os.listdir("tmp") == [], name + "something is left")
     fsck("cut")
+
+    # ---- records, a line each; they are called after the host ----
+    new_repo("lines")
+    fetch("lines", repo="lines")
+    one = json.loads(dbstow("list", "--repo", "lines", "--json").out)["snapshots"][0]
+    check((one["source"], one["rows"]) == ("localhost:%d" % web.port, 2), "lines: %s" % one)
 
     # ---- what is no document, or too much of it ----
     refused("bomb", "URL sent more than the 20000000 bytes it may", "--max-bytes", "20M", most=60)

@@ -179,6 +179,7 @@ with Serving("app.db", "--keys-file", "keys", "--quiet", log="keys.log") as s:
 # ---- a database that cannot be opened ----
 os.rename("app.db", "away.db")
 with Serving("app.db", keys=KEY, log="gone.log") as s:
+    s.wait_for("dbstow: the database cannot be opened: database 'app.db' does not exist\n")
     error(s.ask("/healthz"), 503, "unavailable", "the database cannot be opened")
     error(s.ask(key=KEY), 503, "unavailable", "the database cannot be opened", retry_after="15")
     s.wait_for("dbstow: an export failed: database 'app.db' does not exist\n")
