@@ -71,7 +71,7 @@ open("bad.json", "wb").close()
 for cut in (len(document) - 2, len(document) - 20, len(document) // 2, 500):
     refused(document[:cut], r" is incomplete: it ends in line \d+; get it again")
 refused(b"", " is empty; get it again")
-refused(b"<!DOCTYPE html><html>", " is no dbstow document: .*", 1)
+refused(b"<!DOCTYPE html><html>", " is no document that dbstow knows: .*", 1)
 refused(document.replace(b'"team 77"', b'"team 78"', 1), ": table 'team': the rows do not have the digest that its end tells; get it again")
 refused(document + b"{}", r": line \d+: something stands behind the end")
 refused(document.replace(b'"source":"app.db"', b'"source":""', 1),
