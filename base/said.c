@@ -68,7 +68,7 @@ static void put(struct line *l, const void *data, size_t size)
 static void put_character(struct line *l, const void *data, size_t size)
 {
 	if (l->gap && l->used)
-		put(l, "; " + (l->gap == 1), l->gap);
+		put(l, l->gap == 1 ? " " : "; ", l->gap);
 	l->gap = 0;
 	put(l, data, size);
 }

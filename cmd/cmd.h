@@ -38,7 +38,7 @@ struct cmd {
 	int json;
 	int quiet;
 	int help;
-	unsigned int jobs; /* --jobs where a command has it; 0: left out */
+	unsigned int jobs;      /* --jobs where a command has it; 0: left out */
 	struct json_t **report; /* who runs it as a part wants its JSON here,
 				   and nothing on stdout; else NULL */
 	/* options of some */

@@ -147,7 +147,8 @@ static void look_at_clocks(struct sync *s)
 	const struct snapshot *newest = s->merged->snapshots;
 	char hex[SHORT_HEX_SIZE], when[CLOCK_TEXT_SIZE];
 
-	if (!s->merged->count || newest->created_at_s <= s->now_s + CLOCK_AHEAD_S)
+	if (!s->merged->count ||
+	    newest->created_at_s <= s->now_s + CLOCK_AHEAD_S)
 		return;
 	object_short(hex, &newest->id);
 	clock_text(when, newest->created_at_s);

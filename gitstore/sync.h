@@ -32,9 +32,9 @@ enum sync_direction {
 struct sync_options {
 	struct remote_options remote;
 	enum sync_direction direction;
-	int append;       /* the remote's branch only goes on: for remotes that
-			     refuse anything else */
-	int replace;      /* ... and no longer does; else it stays as it began */
+	int append;  /* the remote's branch only goes on: for remotes that
+			refuse anything else */
+	int replace; /* ... and no longer does; else it stays as it began */
 	int allow_public; /* also where the world can read it */
 	int dry_run;      /* look, and change nothing anywhere */
 	/* Something people should know; may be NULL. */

@@ -382,7 +382,8 @@ static void urls_with_passwords_are_refused_and_not_shown(void **state)
 	assert_int_equal(https_url_check("https://h/x\r\nHost: y", 0, NULL,
 					 NULL, &f->err),
 			 -1);
-	assert_string_equal(f->err.message, "'?' is no URL; one is 'https://HOST/PATH'");
+	assert_string_equal(f->err.message,
+			    "'?' is no URL; one is 'https://HOST/PATH'");
 }
 
 static void a_header_cannot_carry_another(void **state)

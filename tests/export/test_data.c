@@ -231,7 +231,7 @@ static const char many[] =
 
 static void progress_is_told_now_and_then(void **state)
 {
-	struct counting_progress p = { .progress = { count_tick } };
+	struct counting_progress p = { .progress = { .tick = count_tick } };
 	struct error err = ERROR_INIT;
 	struct object_id id;
 	struct sample s;
@@ -316,7 +316,7 @@ static void tables_are_told_as_they_are_stored(void **state)
 
 static void progress_can_stop_the_export(void **state)
 {
-	struct counting_progress p = { .progress = { count_tick },
+	struct counting_progress p = { .progress = { .tick = count_tick },
 				       .stop_at = 2 };
 	struct error err = ERROR_INIT;
 	struct object_id id;
@@ -459,7 +459,8 @@ static void progress_can_stop_all_threads(void **state)
 	sample_open(&s, many_kinds);
 	memory_store_batches(s.store, 0);
 	for (int at = 1; at < 40; at += 7) {
-		struct counting_progress p = { .progress = { count_tick, 3 },
+		struct counting_progress p = { .progress = { .tick = count_tick,
+							     .jobs = 3 },
 					       .stop_at = at };
 		struct error err = ERROR_INIT;
 
