@@ -86,8 +86,8 @@ beside it:
   a file of them with --cacert
 - for remotes that are folders, and for git's credential helpers: git; for ssh: ssh
 
-Libraries in lib/, as Debian built them; their sources are at
-https://snapshot.debian.org, their licences in licences/:
+Libraries in lib/, as Debian built them; their sources are in
+Debian's snapshot archive, their licences in licences/:
 
 $(sort -u "$scratch/packages")
 EOF
