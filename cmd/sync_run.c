@@ -11,9 +11,6 @@
 #include "cmd/sync.h"
 #include "gitstore/gitstore.h"
 
-/* A host that never forgets asks for less than this in all. */
-#define HOST_ADVICE_BYTES UINT64_C(10000000000)
-
 /* One remote's turn. */
 struct turn {
 	struct sync_result result;
@@ -158,25 +155,6 @@ static json_t *turn_json(const char *name, const struct turn *t)
 		(json_int_t)r->bytes);
 }
 
-/* A host that keeps what nothing reaches any more only ever grows. */
-static void warn_of_size(struct gitstore *g, const char *name)
-{
-	char sent[CMD_NUMBER_SIZE], most[CMD_NUMBER_SIZE];
-	struct sync_states all;
-
-	if (sync_states_read(g, &all, NULL) < 0)
-		return;
-	for (size_t i = 0; i < all.count; i++)
-		if (!strcmp(all.items[i].name, name) &&
-		    all.items[i].sent_bytes > HOST_ADVICE_BYTES / 5 * 4)
-			cmd_warn("%s were sent to '%s' so far; hosts "
-				 "like GitHub keep all of it and ask for less "
-				 "than %s: begin a new repository in time",
-				 cmd_bytes(sent, all.items[i].sent_bytes), name,
-				 cmd_bytes(most, HOST_ADVICE_BYTES));
-	sync_states_release(&all);
-}
-
 /* ---- turns ---- */
 
 static void take_turn(const struct cmd *c, struct gitstore *g,
@@ -192,8 +170,6 @@ static void take_turn(const struct cmd *c, struct gitstore *g,
 	tell_messages(c, t);
 	if (t->err.code == ERROR_REFUSED)
 		sync_tell_secrets(g, t->result.messages);
-	if (!t->err.code && t->result.bytes)
-		warn_of_size(g, n->names[i]);
 }
 
 /* In order; what a later one brought, the earlier ones get in a second round.

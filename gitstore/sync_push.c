@@ -86,6 +86,27 @@ static int rejected(struct sync *s, const struct remote_push_result *p,
 /* What hosts like GitHub advise against or refuse. */
 #define HOST_FILE_BYTES     UINT64_C(100000000)
 #define HOST_FOLDER_ENTRIES 3000
+/* One that never forgets asks for less than this in all. */
+#define HOST_ADVICE_BYTES UINT64_C(10000000000)
+
+/* A host that keeps what nothing reaches any more only ever grows. */
+static void look_at_total(struct sync *s, uint64_t more)
+{
+	const char *name = s->o->remote.name;
+	struct sync_states all;
+
+	if (!name || sync_states_read(s->g, &all, NULL) < 0)
+		return;
+	for (size_t i = 0; i < all.count; i++)
+		if (!strcmp(all.items[i].name, name) &&
+		    all.items[i].sent_bytes + more > HOST_ADVICE_BYTES / 5 * 4)
+			sync_warn(s,
+				  "%.1f GB were sent to '%s' so far; hosts "
+				  "like GitHub keep all of it and ask for less "
+				  "than 10 GB: begin a new repository in time",
+				  (double)all.items[i].sent_bytes / 1e9, name);
+	sync_states_release(&all);
+}
 
 /* Told before the pack is sent: what a host will refuse need not be waited for.
  */
@@ -105,6 +126,7 @@ static void look_at_sizes(void *payload, const struct remote_push_result *p)
 			  "a folder of the snapshot has %zu entries; hosts "
 			  "like GitHub advise against more than %d",
 			  p->largest_folder, HOST_FOLDER_ENTRIES);
+	look_at_total(s, p->bytes);
 }
 
 static void take_push_result(struct sync *s, struct remote_push_result *p)
