@@ -223,6 +223,8 @@ static int found_again(struct storing *s, struct error *err)
 	if (!s->info.source)
 		return error_nomem(err);
 	s->unread = "the server has no other";
+	if (storing_note_engine(s, err) < 0)
+		return -1;
 	return storing_found_again(s, err);
 }
 
@@ -269,6 +271,7 @@ static int to_branch(struct fetch_command *f, struct error *err)
 		free(f->etag);
 		f->etag = NULL;
 		s.unread = NULL;
+		snapshot_info_release(&s.info);
 		rc = fetch_and_put(f, &s, err);
 	}
 	if (rc == 0)
