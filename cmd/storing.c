@@ -267,6 +267,37 @@ static int check_engine(const struct storing *s, const struct catalog *newest,
 			 gitstore_branch(s->store), words[!mine], words[mine]);
 }
 
+static int equals_newest(const struct storing *s)
+{
+	const struct history *h = s->history;
+
+	return h->count && !memcmp(&h->snapshots[0].content, &s->content,
+				   sizeof(s->content));
+}
+
+/** Whoever changes a snapshot by hand leaves its message as it was: then its
+ *  files are not what the message says.  What cannot be read is not judged. */
+static int holds_what_it_says(const struct storing *s)
+{
+	const struct snapshot *newest = &s->history->snapshots[0];
+	struct source_names names = { 0 };
+	struct source *files = NULL;
+	int holds = 1;
+
+	if (gitstore_source(s->store, &newest->id, &files, NULL) == 0 &&
+	    files->list(files, "", &names, NULL) == 0) {
+		for (size_t i = 0; i < names.count; i++)
+			if (!strcmp(names.names[i].name, "data") &&
+			    names.names[i].known)
+				holds = !memcmp(&names.names[i].id,
+						&newest->content,
+						sizeof(newest->content));
+	}
+	source_names_release(&names);
+	source_free(files);
+	return holds;
+}
+
 /* ---- onto the branch ---- */
 
 static int commit(struct storing *s, const struct object_id *root,
@@ -289,7 +320,8 @@ static int commit(struct storing *s, const struct object_id *root,
 		.bytes = s->info.bytes,
 		.keep = s->keep,
 		.set_policy = o->set_policy,
-		.always = o->always || o->name || o->description,
+		.always = o->always || o->name || o->description ||
+			  (equals_newest(s) && !holds_what_it_says(s)),
 		.adopt = o->adopt,
 	};
 
@@ -344,14 +376,6 @@ int storing_history(struct storing *s, struct error *err)
 	return 0;
 }
 
-static int equals_newest(const struct storing *s)
-{
-	const struct history *h = s->history;
-
-	return h->count && !memcmp(&h->snapshots[0].content, &s->content,
-				   sizeof(s->content));
-}
-
 /** As good a drill as there can be? */
 static int is_proven(const char *drill)
 {
@@ -375,7 +399,7 @@ int storing_is_stored(const struct storing *s)
 	const struct storing_options *o = s->o;
 
 	return equals_newest(s) && !o->always && !o->name && !o->description &&
-	       has_drill(s);
+	       has_drill(s) && holds_what_it_says(s);
 }
 
 int storing_found_again(struct storing *s, struct error *err)

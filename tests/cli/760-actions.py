@@ -192,6 +192,7 @@ exec '%s' "$@"
         check(tip(far) == before, "the branch moved")
         return done
 
+    failing(dict(FETCH, key=""), 5, "give a key with DBSTOW_FETCH_KEY or --key-file; here: the input 'key'; is the secret set.$")
     r = failing(dict(FETCH, key="wrong"), 5, "answered 401 .Unauthorized.: .*::error::who")
     check(r.outputs["snapshot-id"] == "" and r.outputs["changed"] == "false", "outputs: %s" % r.outputs)
     answers["/broken"] = ("500 X", [], b"::error::pwned\r\n##[add-mask]root %0A::set-output name=a::b\n::stop-commands::x")
@@ -201,14 +202,19 @@ exec '%s' "$@"
     failing(dict(FETCH, url=application.url("cut")), 3, "is incomplete: it ends in line")
     failing(EXPORT, 5, "refused the token in GITHUB_TOKEN", token="wrong")
     failing(dict(EXPORT, db="missing.db", source="app.db"), 1, "missing.db")
+    done = act(dict(EXPORT, db="missing.db", source="app.db"), expect=1, at=T0 - 3 * DAY)
+    check(len(done.said("warning")) == 1 and "which is yet to come" in done.said("warning")[0] and
+          done.summary.count("which is yet to come") == 1, "what a pull says: %s" % done.commands)
     failing(dict(EXPORT, db="::error::x\n::error::y", source="app.db"), 1, "error")
     failing(dict(EXPORT, options="--no-such\n--option"), 2, "no-such")
     failing({"mode": "Export"}, 2, "the input 'mode' is 'export', 'fetch', 'verify' or 'status', not 'Export'")
     failing({"mode": "fetch"}, 2, "with 'mode: fetch' the input 'url' is needed")
     failing(dict(EXPORT, strict="yes"), 2, "the input 'strict' is 'true' or 'false', not 'yes'")
     sent.clear()
-    failing(dict(EXPORT, remote=application.url("owner/app")), 5, "there is no token")
-    failing(dict(EXPORT, remote=application.url("owner/app"), token="wrong"), 5, "refused the token in DBSTOW_TOKEN")
+    failing(dict(EXPORT, remote=application.url("owner/app")), 5,
+            "there is no token.*; here: the input 'token'; is the secret set.$")
+    failing(dict(EXPORT, remote=application.url("owner/app"), token="wrong"), 5,
+            "refused the token in DBSTOW_TOKEN.*; here: the input 'token'$")
     check(set(sent) == {None, "Basic " + WRONG[1]}, "the workflow's token went elsewhere: %s" % sent)
     check(sent.count("Basic " + WRONG[1]) == 4, "asked again: %s" % sent)
 
@@ -228,7 +234,7 @@ exec '%s' "$@"
     # ---- the push is refused: said, as the runner's copy goes away ----
     insert(8)
     git("config", "receive.denyNonFastForwards", "true", repo=far)
-    failing(EXPORT, 6, "the snapshot was taken, but is not stored off-site, and is gone with this runner")
+    failing(EXPORT, 6, "use --history append; once, by hand, with 'dbstow sync'; the snapshot was taken, but is not stored off-site, and is gone with this runner")
     git("config", "receive.denyNonFastForwards", "false", repo=far)
 
     # ---- hostile names ----
@@ -284,6 +290,28 @@ exec '%s' "$@"
     done = act({"mode": "verify", "strict": "true"}, expect=7)
     check(len(done.said("error")) == 2, "%s" % done.commands)
     check(tip(far) == before, "only read")
+
+    # ---- damage: which snapshot, and what is wrong; the others are looked at all the same ----
+    users, WRONG_ROWS = "data/tables/users/0.jsonl", "table 'users': its rows do not have the SHA-256 that the manifest names"
+    for bad, good in ((ids()[1], proven), (proven, ids()[1])):
+        bad = rewrite(far, bad, users, b"user 1", b"user !")
+        done = act({"mode": "verify"}, expect=3)
+        check(done.said("error") == ["%s: %s" % (bad[:8], WRONG_ROWS)], "%s" % done.commands)
+        check("### dbstow: failed\n" in done.summary and "| `%s` | **damaged** | table &#39;users&#39;" % bad in done.summary and
+              "| `%s` | " % good in done.summary and done.summary.count("damaged") == 1, done.summary)
+        check("| %s  damaged" % bad[:8] in done.log, "%s" % done.log)
+        for one in [bad[:8]] + (["latest"] if good != proven else []):
+            done = act({"mode": "verify", "snapshot": one}, expect=3)
+            check(done.said("error") == ["%s: %s" % (one, WRONG_ROWS)], "%s" % done.commands)
+        act({"mode": "verify", "snapshot": good})
+        git("update-ref", "refs/heads/database-backups", before, repo=far)
+    # what the branch holds is what is compared with, and not what it says to hold
+    rewrite(far, proven, users, b"user 1", b"user !")
+    done = act(EXPORT, at=T0 + 13 * DAY)
+    check(done.outputs["changed"] == "true" and done.outputs["snapshot-id"] == ids()[0], "%s" % done.commands)
+    check("| users | 8 | 0 | 1 | 0 |" in done.summary, done.summary)
+    act({"mode": "verify", "snapshot": "latest"})
+    git("update-ref", "refs/heads/database-backups", before, repo=far)
 
     # ---- settings of the checkout; a schedule that will end ----
     with open("app/.dbstow", "w") as f:
@@ -373,7 +401,9 @@ for number in ("", "12"):
 # ---- the parts alone: what a runner would take for a command, and limits ----
 sys.dont_write_bytecode = True
 sys.path.insert(0, BACKUP)
-import github, io
+import backup, github, io
+check(backup.advice("'h' refused the token in GITHUB_TOKEN (403 Forbidden); x?").endswith("x?; does the job have 'contents: write'?") and
+      backup.advice("'h' refused the token in GITHUB_TOKEN (401 Unauthorized)").endswith(")"), "advice")
 sys.stdout, shown = io.StringIO(), sys.stdout
 for line in ("::error::x", "  ::error::x", "\u00a0::error::x", "a ##[error]x", "a\r::error::x", "a\n::error::x", "\u2028::error::x"):
     github.log(line)

@@ -81,6 +81,33 @@ def content(repo="repo", rev="database-backups"):
     return git("rev-parse", rev + ":data", repo=repo)
 
 
+def rewrite(repo, snapshot, path, old, new, branch="database-backups"):
+    """Change a file of a snapshot as somebody with git could, its message left as
+    it was; @return the new id."""
+    def run_git(*argv, stdin=None):
+        p = subprocess.run(["git", "-C", repo, *argv], input=stdin, capture_output=True,
+                           env=dict(os.environ, GIT_INDEX_FILE=os.path.abspath("rewrite.index")))
+        if p.returncode:
+            fail("git %s: %s" % (argv, p.stderr))
+        return p.stdout
+
+    run_git("read-tree", snapshot)
+    data = run_git("show", snapshot + ":" + path)
+    check(old in data, "%s does not hold %s" % (path, old))
+    blob = run_git("hash-object", "-w", "--stdin", stdin=data.replace(old, new)).decode().strip()
+    run_git("update-index", "--cacheinfo", "100644,%s,%s" % (blob, path))
+    before, after = run_git("rev-parse", snapshot + "^{tree}").strip(), run_git("write-tree").strip()
+
+    def written(commit):
+        return run_git("hash-object", "-w", "-t", "commit", "--stdin", stdin=commit.replace(before, after, 1)).strip()
+
+    commit = written(run_git("cat-file", "commit", snapshot))
+    index = written(run_git("cat-file", "commit", branch).replace(snapshot.encode(), commit))
+    run_git("update-ref", "refs/heads/" + branch, index.decode())
+    os.remove("rewrite.index")
+    return commit.decode()
+
+
 def same(a, b):
     """Two databases hold the same (support/compare.py says so)."""
     r = run(sys.executable, os.path.join(TESTS, "support", "compare.py"), a, b)

@@ -8,7 +8,7 @@ import base64, glob, hashlib, json, os, re, shutil, signal, subprocess, sys, tar
 import github, summary
 
 SECRETS = ("DBSTOW_FETCH_KEY", "DBSTOW_TOKEN", "GITHUB_TOKEN")
-ATTENTION = 7
+DAMAGE, ATTENTION = 3, 7
 WAITS_S = (1, 4, 10)  # before a remote is asked again
 TARBALL_BYTES = 200 << 20
 
@@ -272,6 +272,20 @@ def install():
     make_store(s)
 
 
+# ---- what dbstow advises, for those who write a workflow ----
+
+ADVICE = ((r"or use --allow-public", "here: the input 'allow-public'"),
+          (r"set DBSTOW_TOKEN or name a file", "here: the input 'token'; is the secret set?"),
+          (r"give a key with DBSTOW_FETCH_KEY", "here: the input 'key'; is the secret set?"),
+          (r"refused the token in GITHUB_TOKEN \(403 ", "does the job have 'contents: write'?"),
+          (r"refused the token in DBSTOW_TOKEN", "here: the input 'token'"),
+          (r"use --history append$", "once, by hand, with 'dbstow sync'"))
+
+
+def advice(message):
+    return message + "".join("; " + more for pattern, more in ADVICE if re.search(pattern, message))
+
+
 # ---- take: export, fetch, verify, status ----
 
 def mask_secrets():
@@ -288,11 +302,12 @@ def mask_secrets():
 def pull(s):
     """What is there already: retention goes on from it, and content that is
     equal is found to be so."""
-    status, answer, _ = insist(s, "--pull")
+    status, answer, attention = insist(s, "--pull")
     if status and answer["error"]["code"] == "no-branch":
         github.log("there is no branch yet: this is the first snapshot")
     elif status:
-        raise Failed(answer["error"]["message"], status)
+        raise Failed(advice(answer["error"]["message"]), status)
+    return attention
 
 
 def storing_options(s):
@@ -306,14 +321,17 @@ def storing_options(s):
 
 
 def take_export(s):
-    pull(s)
-    return dbstow(s, "export", *storing_options(s), "--", s.setting("db"))
+    seen = pull(s)
+    status, answer, attention = dbstow(s, "export", *storing_options(s), "--", s.setting("db"))
+    return status, answer, seen + attention
 
 
 def take_fetch(s):
-    pull(s)
+    seen = pull(s)
     access = ["--cacert", s.setting("cacert")] if s.setting("cacert") else []
-    return dbstow(s, "fetch", *storing_options(s), *access, "--", s.setting("url"), secrets=["DBSTOW_FETCH_KEY"])
+    status, answer, attention = dbstow(s, "fetch", *storing_options(s), *access, "--", s.setting("url"),
+                                       secrets=["DBSTOW_FETCH_KEY"])
+    return status, answer, seen + attention
 
 
 def take_verify(s):
@@ -322,8 +340,11 @@ def take_verify(s):
         return status, answer, attention
     what = s.setting("snapshot") or "all"
     jobs = ["--jobs", s.setting("jobs")] if s.setting("jobs") else []
-    what = ["--all"] if what == "all" else ["--", what]
-    return dbstow(s, "verify", "--drill", *jobs, *s.setting("options"), *what)
+    which = ["--all"] if what == "all" else ["--", what]
+    status, answer, attention = dbstow(s, "verify", "--drill", *jobs, *s.setting("options"), *which)
+    if status == DAMAGE and "error" in answer:
+        answer["error"]["message"] = "%s: %s" % (what, answer["error"]["message"])
+    return status, answer, attention
 
 
 def take_status(s):
@@ -340,7 +361,8 @@ def damaged(answer):
 def tell(s, status, answer, attention):
     """Errors and warnings where they are seen, and kept for the summary."""
     failed = status not in (0, ATTENTION)
-    errors = damaged(answer) or ([answer["error"]["message"]] if failed else [])
+    errors = damaged(answer) or ([advice(answer["error"]["message"])] if failed else [])
+    attention = [message for message in attention if message not in s.facts["messages"]]
     for r in answer.get("results", []):
         github.log("%s  %s" % (r["snapshot"][:8], r["result"]))
     for message in errors:
@@ -366,13 +388,16 @@ def take():
 
 # ---- push ----
 
+LOST = "; the snapshot was taken, but is not stored off-site, and is gone with this runner"
+
+
 def push():
     s = state()
     mask_secrets()
     public = ["--allow-public"] if s.setting("allow_public") else []
     status, answer, attention = insist(s, *public)
     if status:
-        answer["error"]["message"] += "; the snapshot was taken, but is not stored off-site, and is gone with this runner"
+        answer["error"]["message"] = advice(answer["error"]["message"]) + LOST
     tell(s, status, answer, attention)
     s.save(pushed=answer, outcome="failed" if status else "stored")
     return status
