@@ -178,22 +178,30 @@ static void unqueue(struct server *s, struct request *r)
 	}
 }
 
-static enum MHD_Result export(struct request *r, struct head *h) {
-	struct server *s = r->server; enum MHD_Result rc;
+static enum MHD_Result give_export(struct request *r, struct head *h)
+{
+	struct server *s = r->server;
+	enum MHD_Result rc;
 
-	if (!is_allowed(r, h, &rc)) return rc;
-	r->coding = headers_coding(h->accept.size ? buffer_cstr(&h->accept)
-						  : NULL);
-	if (r->coding == CODING_NONE) return reply_error(
-		r, MHD_HTTP_NOT_ACCEPTABLE, "not_acceptable",
-		"an export comes as it is or with gzip", NULL, NULL);
-	if (!strcmp(r->method, "HEAD")) return reply_document(r);
-	if (s->stop_by_ms || s->export_count > s->o->queue) return busy(r);
-	if (h->none_match.size){
+	if (!is_allowed(r, h, &rc))
+		return rc;
+	r->coding =
+		headers_coding(h->accept.size ? buffer_cstr(&h->accept) : NULL);
+	if (r->coding == CODING_NONE)
+		return reply_error(r, MHD_HTTP_NOT_ACCEPTABLE, "not_acceptable",
+				   "an export comes as it is or with gzip",
+				   NULL, NULL);
+	if (!strcmp(r->method, "HEAD"))
+		return reply_document(r);
+	if (s->stop_by_ms || s->export_count > s->o->queue)
+		return busy(r);
+	if (h->none_match.size) {
 		r->if_none_match = buffer_detach(&h->none_match);
-		if (!r->if_none_match) return MHD_NO; }
-queue(s, r);
-return wait_as(r, STAGE_QUEUED);
+		if (!r->if_none_match)
+			return MHD_NO;
+	}
+	queue(s, r);
+	return wait_as(r, STAGE_QUEUED);
 }
 
 static void say_why(struct request *r)
@@ -264,7 +272,7 @@ static enum MHD_Result answer(struct request *r, const char *url,
 		return reply_error(
 			r, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
 			"this is read with GET or HEAD", "Allow", "GET, HEAD");
-	return is_export ? export(r, h) : health(r);
+	return is_export ? give_export(r, h) : health(r);
 }
 
 /* A key that somebody put into the path is not logged.  @return how much of the
