@@ -340,8 +340,15 @@ static void print_text(const struct status *s)
 
 /* ---- for Prometheus' node exporter (its text format 0.0.4) ---- */
 
+/* Its text is UTF-8; a file's name need not be. */
 static void add_label(struct buffer *out, const char *text)
 {
+	struct buffer shown = BUFFER_INIT;
+
+	if (!text_is_utf8(text, strlen(text))) {
+		text_display(&shown, text, strlen(text), strlen(text));
+		text = shown.size && buffer_cstr(&shown) ? shown.data : "";
+	}
 	for (; *text; text++) {
 		if (*text == '\\' || *text == '"')
 			buffer_byte(out, '\\');
@@ -350,6 +357,7 @@ static void add_label(struct buffer *out, const char *text)
 		else
 			buffer_byte(out, *text);
 	}
+	buffer_release(&shown);
 }
 
 static void print_gauge(const struct buffer *label, const char *name,

@@ -1,5 +1,6 @@
 /* cmd_sync.c - dbstow sync: the branch to git remotes and back */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -35,13 +36,71 @@ static int history_mode(struct sync_request *q, const char *mode,
 			 mode);
 }
 
+/* ---- what `status` tells of remotes ---- */
+
+static int is_configured(struct gitstore *store, const char *name)
+{
+	struct sync_states all;
+	int found = 0;
+
+	if (sync_states_read(store, &all, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < all.count; i++)
+		found |= all.items[i].configured &&
+			 !strcmp(all.items[i].name, name);
+	sync_states_release(&all);
+	return found;
+}
+
+static int forget_one(const struct cmd *c, struct gitstore *store,
+		      const char *name, json_t *report, struct error *err)
+{
+	int rc = sync_state_forget(store, name, err);
+
+	if (rc > 0)
+		return error_set(err, ERROR_USAGE,
+				 "nothing is remembered of a remote '%s'; "
+				 "'dbstow status' names those that are",
+				 name);
+	if (rc < 0)
+		return -1;
+	if (is_configured(store, name))
+		cmd_note(c,
+			 "note: a plain 'dbstow sync' goes to '%s' still: see "
+			 "dbstow.remote and origin in git's configuration",
+			 name);
+	if (report)
+		json_array_append_new(report, json_pack("{s:o, s:b}", "remote",
+							json_text(name),
+							"forgotten", 1));
+	else
+		printf("%s: forgotten; what is there stays\n", name);
+	return 0;
+}
+
+/* The remote is not asked: perhaps it is gone for good. */
+static int forget(const struct cmd *c, struct gitstore *store,
+		  const struct sync_request *q, const char *const *what,
+		  size_t count, json_t *report, struct error *err)
+{
+	if (!count || q->direction != SYNC_BOTH || q->dry_run || q->append ||
+	    q->replace || q->allow_public)
+		return error_set(err, ERROR_USAGE,
+				 "--forget takes the remotes' names, and no "
+				 "other option");
+	for (size_t i = 0; i < count; i++)
+		if (forget_one(c, store, what[i], report, err) < 0)
+			return -1;
+	return 0;
+}
+
 int cmd_sync(struct cmd *c, int argc, char **argv, struct error *err)
 {
 	struct sync_request q = { .append = 0 };
 	const char *what[REMOTES_MAX], *mode = NULL;
 	struct gitstore *store = NULL;
 	json_t *report = NULL;
-	int pull = 0, push = 0, rc;
+	int pull = 0, push = 0, forgets = 0, rc;
 	size_t count = 0;
 	const struct cmd_option options[] = {
 		{ .name = "pull",
@@ -61,6 +120,10 @@ int cmd_sync(struct cmd *c, int argc, char **argv, struct error *err)
 		{ .name = "allow-public",
 		  .flag = &q.allow_public,
 		  .help = "push also where the whole world can read it" },
+		{ .name = "forget",
+		  .flag = &forgets,
+		  .help = "status no longer tells of these remotes; nothing is "
+			  "asked or sent" },
 		CMD_ACCESS_OPTIONS(c),
 		{ .name = NULL },
 	};
@@ -76,7 +139,9 @@ int cmd_sync(struct cmd *c, int argc, char **argv, struct error *err)
 		return -1;
 	if (c->json)
 		report = json_array();
-	rc = sync_run(c, store, &q, what, count, c->json ? &report : NULL, err);
+	rc = forgets ? forget(c, store, &q, what, count, report, err)
+		     : sync_run(c, store, &q, what, count,
+				c->json ? &report : NULL, err);
 	if (c->json && rc >= 0)
 		json_print(json_pack("{s:O}", "remotes", report));
 	json_decref(report);

@@ -141,4 +141,8 @@ int sync_state_write(struct gitstore *g, const char *name,
 		     const struct history *there, const struct object_id *tip,
 		     uint64_t bytes, struct error *err);
 
+/** Remember a remote no longer.
+ *  @return 0; 1: nothing was remembered of it; -1 */
+int sync_state_forget(struct gitstore *g, const char *name, struct error *err);
+
 #endif /* GITSTORE_SYNC_H */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -312,6 +313,21 @@ int sync_state_write(struct gitstore *g, const char *name,
 		rc = buffer_failed(&text) ? error_nomem(err)
 					  : write_text(g, path, &text, err);
 	buffer_release(&text);
+	free(path);
+	return rc;
+}
+
+int sync_state_forget(struct gitstore *g, const char *name, struct error *err)
+{
+	char *path = state_path(g, name, err);
+	int rc = 0;
+
+	if (!path)
+		return -1;
+	if (unlink(path) < 0)
+		rc = errno == ENOENT ? 1
+				     : error_errno(err, ERROR_FAILED,
+						   "cannot remove '%s'", path);
 	free(path);
 	return rc;
 }

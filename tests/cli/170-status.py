@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """dbstow status: fresh, proven, and what it says and exits with where not."""
-import json, os, sys
+import json, os, re, sys
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
@@ -107,6 +107,29 @@ for line in ('dbstow_remote_lacks{source="app.db",remote="origin"} 1',
              "# TYPE dbstow_remote_lacks gauge", "# TYPE dbstow_remote_seen_timestamp_seconds gauge"):
     check(lines.count(line) == 1, "%s: %s" % (line, lines))
 
+# every line as Prometheus reads it; a family's lines together, its help and type first
+LABEL = r'[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"'
+
+
+def parsed(text):
+    check(text.endswith("\n"), "the last line has no end")
+    families, family = [], None
+    for line in text[:-1].split("\n"):
+        head = re.fullmatch(r"# (HELP|TYPE) ([a-z_]+) (.+)", line)
+        if head and head.group(1) == "HELP":
+            family = head.group(2)
+            check(family not in families, "in two places: " + family)
+            families.append(family)
+        elif head:
+            check(head.group(2) == family and head.group(3) == "gauge", line)
+        else:
+            found = re.fullmatch(r"([a-z_]+)\{%s(?:,%s)*\} -?[0-9]+" % (LABEL, LABEL), line)
+            check(found and found.group(1) == family, "no sample of %s: %s" % (family, line))
+    return families
+
+
+check(len(parsed("\n".join(lines) + "\n")) == 8, "families")
+
 # somebody else brought it there: only asking tells
 dbstow("sync", far, "--repo", "repo", env=at(4 * DAY))
 status(5 * DAY, expect=7, said=[UNSEEN % "disk", LACKS % ("origin", "3 days")])
@@ -129,6 +152,39 @@ dbstow("status", "--ask", "--repo", "repo", status=2, env=at(6 * DAY), err="dbst
 for wrong in ("x", "", "0h", "5 h", "-1h", "101000000w"):
     dbstow("status", "--repo", "repo", "--max-age", wrong, status=2,
            err="dbstow: --max-age is '%s'; give a length of time like 26h, 8d or 90min" % wrong)
+
+# ---- a remote that is gone for good ----
+names = lambda: [r["remote"] for r in json.loads(status(6 * DAY, "--json"))["remotes"]]
+was = names()
+check(other in was and "disk" in was, "remotes: %s" % was)
+for options in (["--forget"], ["--forget", "disk", "--pull"], ["--forget", "disk", "--dry-run"]):
+    dbstow("sync", *options, "--repo", "repo", status=2, err="dbstow: --forget takes the remotes' names, and no other option")
+r = dbstow("sync", "--forget", other, "--repo", "repo")
+check(r.out == other + ": forgotten; what is there stays\n" and r.err == "" and tip("other.git"), r.out + r.err)
+check(names() == [n for n in was if n != other], "remotes: %s" % names())
+dbstow("sync", "--forget", other, "--repo", "repo", status=2,
+       err="dbstow: nothing is remembered of a remote '%s'; 'dbstow status' names those that are" % other)
+check(json.loads(dbstow("sync", "--forget", "disk", "--json", "--repo", "repo").out) ==
+      {"remotes": [{"remote": "disk", "forgotten": True}]}, "JSON")
+check(names() == [n for n in was if n not in (other, "disk")], "remotes: %s" % names())
+git("config", "dbstow.remote", "disk")
+dbstow("sync", "disk", "--repo", "repo", env=at(6 * DAY))
+r = dbstow("sync", "--forget", "disk", "--repo", "repo")
+check(r.err == "note: a plain 'dbstow sync' goes to 'disk' still: see dbstow.remote and origin in git's configuration\n", r.err)
+status(6 * DAY, expect=7, said=[UNSEEN % "disk"])
+git("config", "--unset", "dbstow.remote")
+
+# ---- a file's name may hold anything ----
+new_repo("odd")
+dbstow("export", "app.db", "--repo", "odd", "--source", 'a "b"\\\u00fc', env=at(0))
+out = dbstow("status", "--repo", "odd", "--prometheus", env=at(0)).out
+parsed(out)
+check('dbstow_rows{source="a \\"b\\"\\\\\u00fc"} 2\n' in out, out)
+new_repo("odd\udcff.git", "--bare")
+dbstow("sync", os.path.abspath("odd\udcff.git"), "--repo", "odd", env=at(0))
+out = dbstow("status", "--repo", "odd", "--prometheus", env=at(0)).out
+parsed(out)
+check('/odd\\\\xff.git"} 0\n' in out and "\ufffd" not in out, out)
 
 # ---- from anywhere, with read access alone: what the branch there says ----
 new_repo("there.git", "--bare"), new_repo("elsewhere")
