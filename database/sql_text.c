@@ -392,6 +392,24 @@ static int read_group(struct lexer *l, struct token *t, const char **start,
 	return 0;
 }
 
+const char *statement_where(const char *text)
+{
+	struct lexer l = lexer_of(text, strlen(text));
+	const char *columns;
+	struct token t;
+	size_t size;
+
+	do {
+		next(&l, &t);
+		if (t.kind == TOKEN_END || t.kind == TOKEN_BAD)
+			return NULL;
+	} while (!is_char(&t, '('));
+	if (read_group(&l, &t, &columns, &size) < 0)
+		return NULL;
+	next(&l, &t);
+	return is(&t, "WHERE") ? l.at : NULL;
+}
+
 int statement_generated(const char *text, size_t column, const char **start,
 			size_t *size)
 {

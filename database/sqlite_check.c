@@ -4,16 +4,23 @@
  * integrity_check also tells of rows that violate CHECK, NOT NULL or a STRICT
  * type.  Those are the source's own: they are content, and the content id
  * covers them.
+ *
+ * What it tells is what counts, but it is not run where its answer is known:
+ * quick_check has all of it but indexes and the order of primary keys, and a
+ * sweep over a table (sqlite_sweep.c) mostly knows of its indexes that they are
+ * right, and of its foreign keys that they hold.  SQLite is asked about the
+ * others.
  */
 #include "base/error.h"
-#include "database/sqlite_internal.h"
+#include "database/sqlite_pages.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define PROBLEMS_MAX 100
+#define PROBLEMS_MAX    100
+#define TABLE_LINES_MAX 100 /* as integrity_check tells of one table */
 
 void database_check_release(struct database_check *c)
 {
@@ -152,18 +159,30 @@ static int is_doubtful(const struct names *doubtful, const char *line)
 
 /* ---- integrity ---- */
 
-static int add_lines(struct database *db, sqlite3_stmt *st,
-		     const struct names *doubtful, struct database_check *out,
+static int is_known(const struct database_check *c, const char *line)
+{
+	size_t i;
+
+	for (i = 0; i < c->problem_count; i++)
+		if (!strcmp(c->problems[i], line))
+			return 1;
+	return 0;
+}
+
+/* @param lines  receives how many there were, content as well */
+static int add_lines(sqlite3_stmt *st, const struct names *doubtful,
+		     struct database_check *out, size_t *lines,
 		     struct error *err)
 {
 	int rc;
 
-	(void)db;
+	*lines = 0;
 	while ((rc = sql_step(st, err)) > 0) {
 		const char *line = (const char *)sqlite3_column_text(st, 0);
 
+		++*lines;
 		if (!line || !strcmp(line, "ok") || is_content(line) ||
-		    is_doubtful(doubtful, line))
+		    is_doubtful(doubtful, line) || is_known(out, line))
 			continue;
 		if (add_text(&out->problems, &out->problem_count, line, err) <
 		    0)
@@ -193,26 +212,63 @@ static int prepare_check(struct database *db, const char *text,
 	return rc;
 }
 
-/* It is compiled in any case: then what is missing is stood in for, and foreign
- * keys find it. */
-static int check_integrity(struct database *db, int run,
-			   struct database_check *out, struct error *err)
+/* @param run  0: it is only compiled */
+static int run_check(struct database *db, const char *text, int run,
+		     struct database_check *out, size_t *lines,
+		     struct error *err)
 {
 	struct names doubtful = { NULL, 0, 0 };
 	sqlite3_stmt *st = NULL;
 	int rc;
 
-	/* no limit but ours: a hundred rows that violate a CHECK must not hide
-	 * the damage behind them */
-	rc = prepare_check(db, "PRAGMA main.integrity_check(2000000000)", &st,
-			   err);
+	rc = prepare_check(db, text, &st, err);
 	if (rc == 0 && run)
 		rc = find_doubtful(db, &doubtful, err);
 	if (rc == 0 && run)
-		rc = add_lines(db, st, &doubtful, out, err);
+		rc = add_lines(st, &doubtful, out, lines, err);
 	sqlite3_finalize(st);
 	names_release(&doubtful);
 	return rc;
+}
+
+/* No limit but ours: a hundred rows that violate a CHECK must not hide the
+ * damage behind them. */
+static int check_all(struct database *db, int run, struct database_check *out,
+		     struct error *err)
+{
+	size_t lines;
+
+	return run_check(db, "PRAGMA main.integrity_check(2000000000)", run,
+			 out, &lines, err);
+}
+
+static int check_pages(struct database *db, struct database_check *out,
+		       struct error *err)
+{
+	size_t lines;
+
+	return run_check(db, "PRAGMA main.quick_check(2000000000)", 1, out,
+			 &lines, err);
+}
+
+/* A table's name may look like a number, which would be a limit. */
+static int check_indexes(struct database *db, const char *table,
+			 struct database_check *out, struct error *err)
+{
+	size_t lines = TABLE_LINES_MAX;
+	char *text;
+	int rc = 0;
+
+	if (!strchr("0123456789+-", *table)) {
+		text = sqlite3_mprintf("PRAGMA main.integrity_check(\"%w\")",
+				       table);
+		if (!text)
+			return error_nomem(err);
+		rc = run_check(db, text, 1, out, &lines, err);
+		sqlite3_free(text);
+	}
+	return rc < 0 || lines < TABLE_LINES_MAX ? rc
+						 : check_all(db, 1, out, err);
 }
 
 /* ---- foreign keys ---- */
@@ -283,9 +339,14 @@ static int key_holds(sqlite3 *sql, const char *table, const char *from,
 	return holds;
 }
 
+static int is_swept(const struct swept *s, int id)
+{
+	return id >= 0 && (size_t)id < s->key_count && s->keys[id];
+}
+
 /* Keys of several columns, and those that name no column of the parent, are
  * SQLite's.  @return as key_holds() */
-static int keys_hold(sqlite3 *sql, const char *table)
+static int keys_hold(sqlite3 *sql, const char *table, const struct swept *swept)
 {
 	sqlite3_stmt *st;
 	int rc, holds = 1;
@@ -298,6 +359,9 @@ static int keys_hold(sqlite3 *sql, const char *table)
 		const char *from = (const char *)sqlite3_column_text(st, 3);
 		const char *to = (const char *)sqlite3_column_text(st, 4);
 
+		if (rc == SQLITE_ROW &&
+		    is_swept(swept, sqlite3_column_int(st, 0)))
+			continue;
 		holds = rc == SQLITE_ROW && !sqlite3_column_int(st, 1) &&
 			parent && from && to &&
 			key_holds(sql, table, from, parent, to);
@@ -306,8 +370,9 @@ static int keys_hold(sqlite3 *sql, const char *table)
 	return holds;
 }
 
-static int check_table(struct database *db, const char *table,
-		       struct database_check *out, struct error *err)
+static int check_keys(struct database *db, const char *table,
+		      const struct swept *swept, struct database_check *out,
+		      struct error *err)
 {
 	size_t first = out->orphan_count;
 	sqlite3_stmt *st = NULL;
@@ -320,7 +385,7 @@ static int check_table(struct database *db, const char *table,
 	/* this alone tells keys that can't be checked */
 	rc = sqlite3_prepare_v2(db->sql, text, -1, &st, NULL);
 	sqlite3_free(text);
-	if (rc == SQLITE_OK && keys_hold(db->sql, table))
+	if (rc == SQLITE_OK && keys_hold(db->sql, table, swept))
 		rc = SQLITE_DONE;
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		const char *parent;
@@ -365,38 +430,71 @@ static int has_foreign_keys(sqlite3 *sql, const char *table, struct error *err)
 	return rc;
 }
 
-/* Piece 0 is integrity_check, the tables follow in order of their names. */
-static int check_pieces(struct database *db, struct check_share *share,
+/* ---- pieces ---- */
+
+static int check_table(struct database *db, struct sweep *sweep,
+		       const char *table, struct database_check *out,
+		       struct error *err)
+{
+	struct swept swept;
+	int rc, has;
+
+	if (sweep_table(sweep, table, &swept, err) < 0)
+		return -1;
+	rc = swept.indexes ? 0 : check_indexes(db, table, out, err);
+	has = rc < 0 ? -1 : has_foreign_keys(db->sql, table, err);
+	if (has > 0)
+		has = check_keys(db, table, &swept, out, err);
+	swept_release(&swept);
+	return has < 0 ? -1 : 0;
+}
+
+static int check_tables(struct database *db, struct check_share *share,
 			struct database_check *out, struct error *err)
 {
 	size_t taken = atomic_fetch_add(&share->next, 1), seen = 0;
+	struct sweep *sweep = NULL;
 	sqlite3_stmt *st;
-	int rc, has;
+	int rc;
 
-	if (check_integrity(db, !taken, out, err) < 0)
-		return -1;
-	if (!taken)
-		taken = atomic_fetch_add(&share->next, 1);
-	if (sql_prepare(db->sql, &st, err,
+	if (sweep_new(&sweep, db, err) < 0 ||
+	    sql_prepare(db->sql, &st, err,
 			"SELECT name FROM main.sqlite_schema "
 			"WHERE type = 'table' AND rootpage > 0 "
-			"ORDER BY name") < 0)
+			"ORDER BY name") < 0) {
+		sweep_free(sweep);
 		return -1;
+	}
 	while ((rc = sql_step(st, err)) > 0) {
 		const char *name = (const char *)sqlite3_column_text(st, 0);
 
-		if (++seen != taken)
+		if (seen++ + 1 != taken)
 			continue;
 		taken = atomic_fetch_add(&share->next, 1);
-		has = name ? has_foreign_keys(db->sql, name, err) : 0;
-		if (has < 0 ||
-		    (has > 0 && check_table(db, name, out, err) < 0)) {
+		if (name && check_table(db, sweep, name, out, err) < 0) {
 			rc = -1;
 			break;
 		}
 	}
 	sqlite3_finalize(st);
+	sweep_free(sweep);
 	return rc;
+}
+
+/* Piece 0 is quick_check, the tables follow in order of their names.
+ * integrity_check is compiled in any case: then what is missing is stood in
+ * for, and foreign keys find it. */
+static int check_pieces(struct database *db, struct check_share *share,
+			struct database_check *out, struct error *err)
+{
+	size_t none = 0;
+
+	if (check_all(db, 0, out, err) < 0)
+		return -1;
+	if (atomic_compare_exchange_strong(&share->next, &none, 1) &&
+	    check_pages(db, out, err) < 0)
+		return -1;
+	return check_tables(db, share, out, err);
 }
 
 int database_check(struct database *db, struct check_share *share,

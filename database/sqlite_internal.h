@@ -165,6 +165,9 @@ int statement_mentions(const char *text, const char *name);
 int statement_generated(const char *text, size_t column, const char **start,
 			size_t *size);
 
+/** What stands behind the WHERE of a CREATE INDEX, or NULL. */
+const char *statement_where(const char *text);
+
 /** Is there nothing but blanks, comments and semicolons? */
 int statement_is_blank(const char *text, size_t size);
 

@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-#define INTERIOR        5
-#define LEAF            13
 #define INTERIOR_HEADER 12
 #define LEAF_HEADER     8
 #define DEPTH_MAX       20 /* as SQLite's */
@@ -32,7 +30,7 @@ void leaves_release(struct leaves *t)
 static int interior_read(const struct pages *p, uint32_t page,
 			 unsigned char *out, unsigned *cells)
 {
-	if (pages_read(p, page, out) || out[0] != INTERIOR)
+	if (pages_read(p, page, out) || out[0] != PAGE_TABLE_INTERIOR)
 		return 1;
 	*cells = get16(out + 3);
 	return !*cells || INTERIOR_HEADER + 2 * *cells > p->usable;
@@ -41,7 +39,7 @@ static int interior_read(const struct pages *p, uint32_t page,
 int leaf_read(const struct leaves *t, uint32_t page, unsigned char *out,
 	      unsigned *cells)
 {
-	if (pages_read(t->pages, page, out) || out[0] != LEAF)
+	if (pages_read(t->pages, page, out) || out[0] != PAGE_TABLE_LEAF)
 		return 1;
 	*cells = get16(out + 3);
 	/* only a table without rows has a page without cells: its root */
@@ -79,7 +77,7 @@ static int find_depth(struct leaves *t, unsigned char *page, size_t *depth)
 	for (*depth = 0; *depth < DEPTH_MAX; ++*depth) {
 		if (pages_read(t->pages, number, page))
 			return 1;
-		if (page[0] == LEAF)
+		if (page[0] == PAGE_TABLE_LEAF)
 			return 0;
 		if (interior_read(t->pages, number, page, &cells) ||
 		    child(t->pages, page, cells, 0, &number, &unused))

@@ -3,7 +3,8 @@
  *
  * sqlite_pages.c: pages as the open read transaction sees them, from any
  * thread.  sqlite_leaves.c: the leaves of a rowid table.  sqlite_record.c: what
- * lies in a leaf.  sqlite_parts.c: all of it as scans.
+ * lies in a page.  sqlite_parts.c: all of it as scans.  sqlite_index.c: the
+ * entries of an index.  sqlite_sweep.c: whether those fit the rows.
  *
  * The format: https://sqlite.org/fileformat2.html, of the WAL and its index
  * also https://sqlite.org/walformat.html.  What is not just as it says there
@@ -16,10 +17,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/buffer.h"
 #include "database/sqlite_internal.h"
 #include "snapshot/value.h"
+
+/* The first byte of a page tells what it is. */
+enum {
+	PAGE_INDEX_INTERIOR = 2,
+	PAGE_TABLE_INTERIOR = 5,
+	PAGE_INDEX_LEAF = 10,
+	PAGE_TABLE_LEAF = 13
+};
 
 static inline uint32_t get16(const unsigned char *p)
 {
@@ -108,15 +118,16 @@ int leaf_read(const struct leaves *t, uint32_t page, unsigned char *out,
 /* ---- sqlite_record.c ---- */
 
 struct cell {
-	int64_t rowid;
+	int64_t rowid;              /* in a table's leaf */
 	uint64_t size;              /* of the payload */
-	const unsigned char *local; /* its beginning, in the leaf */
+	const unsigned char *local; /* its beginning, in the page */
 	size_t local_size;
 	uint32_t overflow; /* page of the rest, when that is not all */
 };
 
-/** Look at cell `i` of `cells` of a leaf. @return 0 or 1 */
-int cell_read(const struct pages *p, const unsigned char *leaf, unsigned cells,
+/** Look at cell `i` of `cells` of a table's leaf, or of any page of an index.
+ *  @return 0 or 1 */
+int cell_read(const struct pages *p, const unsigned char *page, unsigned cells,
 	      unsigned i, struct cell *out);
 
 /** Put a payload that overflows together in `out`; `page` has room for one.
@@ -155,6 +166,72 @@ int record_read(const struct record_plan *plan, const unsigned char *record,
 /** A varint before `end`. @return what stands behind it, or NULL */
 const unsigned char *varint_read(const unsigned char *at,
 				 const unsigned char *end, uint64_t *out);
+
+/* ---- sqlite_index.c ---- */
+
+enum index_collation { COLLATION_BINARY, COLLATION_NOCASE, COLLATION_RTRIM };
+
+/* An index of a rowid table of a UTF-8 database, in columns of the table. */
+struct index_plan {
+	uint32_t root;
+	int unique;
+	struct index_column {
+		int value; /* which of the table's scan; -1: the rowid */
+		int descending;
+		enum index_collation collation;
+	} * columns;         /* as in an entry: the rowid is last */
+	size_t column_count; /* with the rowid */
+	size_t key_count;    /* those that UNIQUE is about */
+	struct record_plan record;
+	char *where; /* which rows a partial index has, in SQL; or NULL */
+};
+
+/* What a set of entries amounts to, whatever their order.  Zero it to begin. */
+struct index_sum {
+	uint64_t low, high, count;
+	struct buffer room;
+};
+
+/**
+ * Add an entry.
+ * @param key  PARTS_KEY_SIZE random bytes, the same for sums to compare
+ * @return 0, or -1: memory ran out
+ */
+int index_sum_add(struct index_sum *s, const struct value *const *values,
+		  size_t count, const unsigned char *key);
+int index_sums_equal(const struct index_sum *a, const struct index_sum *b);
+
+/**
+ * Read all of an index.
+ * @param out  receives the sum of its entries
+ * @return 0: they ascend, and none is there twice (of a UNIQUE index: no key);
+ *         1: they don't, or a page is not as it should be; -1: memory ran out
+ */
+int index_read(const struct index_plan *x, const struct pages *p,
+	       const unsigned char *key, struct index_sum *out);
+
+/* ---- sqlite_sweep.c ---- */
+
+/* What is known of a table. */
+struct swept {
+	int indexes;         /* they are right */
+	unsigned char *keys; /* by id of PRAGMA foreign_key_list: it holds */
+	size_t key_count;
+};
+
+struct sweep;
+
+/** For all tables of an open read transaction; free it before the database is
+ *  closed. */
+int sweep_new(struct sweep **out, struct database *db, struct error *err);
+/** NULL is allowed. */
+void sweep_free(struct sweep *s);
+
+/** Read a table, its indexes and its parents' rowids.
+ *  @return 0, or -1: SQLite failed or memory ran out */
+int sweep_table(struct sweep *s, const char *table, struct swept *out,
+		struct error *err);
+void swept_release(struct swept *s);
 
 /* ---- sqlite_parts.c and sqlite_scan.c ---- */
 

@@ -1,5 +1,5 @@
 /*
- * sqlite_record.c - what lies in a leaf: cells, payloads, records
+ * sqlite_record.c - what lies in a page: cells, payloads, records
  *
  * Sizes are checked against what is there before they are used.  Checks are as
  * strict as SQLite's or stricter: where it would stop, so must we.
@@ -10,8 +10,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define LEAF_HEADER 8
-#define CELL_MIN    4
+#define LEAF_HEADER     8
+#define INTERIOR_HEADER 12
+#define CELL_MIN        4
 
 const unsigned char *varint_read(const unsigned char *at,
 				 const unsigned char *end, uint64_t *out)
@@ -46,10 +47,10 @@ get_varint(const unsigned char *at, const unsigned char *end, uint64_t *out)
 	return varint_read(at, end, out);
 }
 
-/* How much of a payload lies in the leaf, by "B-tree Cell Format". */
-static size_t local_size(uint32_t usable, uint64_t size)
+/* How much of a payload lies in the page, by "B-tree Cell Format". */
+static size_t local_size(uint32_t usable, uint64_t size, int of_table)
 {
-	uint64_t most = usable - 35;
+	uint64_t most = of_table ? usable - 35 : (usable - 12) * 64 / 255 - 23;
 	uint64_t least = (usable - 12) * 32 / 255 - 23, some;
 
 	if (size <= most)
@@ -58,23 +59,26 @@ static size_t local_size(uint32_t usable, uint64_t size)
 	return (size_t)(some <= most ? some : least);
 }
 
-int cell_read(const struct pages *p, const unsigned char *leaf, unsigned cells,
+int cell_read(const struct pages *p, const unsigned char *page, unsigned cells,
 	      unsigned i, struct cell *out)
 {
-	const unsigned char *end = leaf + p->usable, *at;
-	uint32_t offset = get16(leaf + LEAF_HEADER + 2 * i);
-	uint64_t rowid;
+	int of_table = page[0] == PAGE_TABLE_LEAF;
+	int interior = page[0] == PAGE_INDEX_INTERIOR;
+	uint32_t header = interior ? INTERIOR_HEADER : LEAF_HEADER;
+	uint32_t offset = get16(page + header + 2 * i);
+	const unsigned char *end = page + p->usable, *at;
+	uint64_t rowid = 0;
 
-	if (offset < LEAF_HEADER + 2 * cells || offset + CELL_MIN > p->usable)
+	if (offset < header + 2 * cells || offset + CELL_MIN > p->usable)
 		return 1;
-	at = get_varint(leaf + offset, end, &out->size);
-	if (at)
+	at = get_varint(page + offset + (interior ? 4 : 0), end, &out->size);
+	if (at && of_table)
 		at = get_varint(at, end, &rowid);
 	if (!at)
 		return 1;
 	out->rowid = (int64_t)rowid;
 	out->local = at;
-	out->local_size = local_size(p->usable, out->size);
+	out->local_size = local_size(p->usable, out->size, of_table);
 	if (out->local_size > (size_t)(end - at))
 		return 1;
 	out->overflow = 0;

@@ -1,0 +1,344 @@
+/*
+ * sqlite_index.c - all entries of an index, in order, from its pages
+ *
+ * An index is a b-tree whose interior pages hold entries too: those stand
+ * between the entries of the children to their left and right.  An entry is a
+ * record of the index's columns with the rowid behind them.
+ */
+#include "database/sqlite_pages.h"
+
+#include <stdlib.h>
+
+#define LEAF_HEADER     8
+#define INTERIOR_HEADER 12
+#define DEPTH_MAX       20 /* as SQLite's */
+
+/* A page on the way down.  In an interior page the even steps are children, the
+ * odd ones entries. */
+struct level {
+	unsigned char *page;
+	unsigned cells, next;
+	int leaf;
+};
+
+struct walk {
+	const struct pages *pages;
+	struct level levels[DEPTH_MAX];
+	size_t depth; /* levels in use */
+	uint32_t read;
+	unsigned char *more; /* an overflow page */
+};
+
+static int descend(struct walk *w, uint32_t page)
+{
+	const struct pages *p = w->pages;
+	struct level *l = &w->levels[w->depth];
+	unsigned header;
+
+	/* an end also where pages form a ring */
+	if (w->depth == DEPTH_MAX || w->read++ > p->count)
+		return 1;
+	if (!l->page && !(l->page = malloc(p->size)))
+		return -1;
+	if (pages_read(p, page, l->page))
+		return 1;
+	l->leaf = l->page[0] == PAGE_INDEX_LEAF;
+	if (!l->leaf && l->page[0] != PAGE_INDEX_INTERIOR)
+		return 1;
+	header = l->leaf ? LEAF_HEADER : INTERIOR_HEADER;
+	l->cells = get16(l->page + 3);
+	l->next = 0;
+	if (header + 2 * l->cells > p->usable || (!l->leaf && !l->cells))
+		return 1;
+	w->depth++;
+	return 0;
+}
+
+/* Child `i` of an interior page. */
+static int child(const struct pages *p, const struct level *l, unsigned i,
+		 uint32_t *number)
+{
+	uint32_t at = 8;
+
+	if (i < l->cells)
+		at = get16(l->page + INTERIOR_HEADER + 2 * i);
+	if (i < l->cells &&
+	    (at < INTERIOR_HEADER + 2 * l->cells || at + 4 > p->usable))
+		return 1;
+	*number = get32(l->page + at);
+	return 0;
+}
+
+/* The next entry's cell. @return 0; 1; -1; 2 at the end */
+static int next_cell(struct walk *w, struct cell *out)
+{
+	while (w->depth) {
+		struct level *l = &w->levels[w->depth - 1];
+		unsigned step = l->next++;
+		uint32_t number;
+		int rc;
+
+		if (step >= (l->leaf ? l->cells : 2 * l->cells + 1)) {
+			w->depth--;
+			continue;
+		}
+		if (l->leaf || step % 2)
+			return cell_read(w->pages, l->page, l->cells,
+					 l->leaf ? step : step / 2, out);
+		rc = child(w->pages, l, step / 2, &number);
+		if (rc == 0)
+			rc = descend(w, number);
+		if (rc)
+			return rc;
+	}
+	return 2;
+}
+
+/* ---- which of two entries comes first ---- */
+
+/* NULL, then numbers, then texts, then blobs. */
+static int class_rank(const struct value *v)
+{
+	switch (v->class) {
+	case VALUE_NULL:
+		return 0;
+	case VALUE_INTEGER:
+	case VALUE_REAL:
+		return 1;
+	case VALUE_BLOB:
+		return 3;
+	default:
+		return 2;
+	}
+}
+
+/* A long double holds every INTEGER and every REAL exactly. */
+static int compare_numbers(const struct value *a, const struct value *b)
+{
+	long double x, y;
+
+	if (a->class == VALUE_INTEGER && b->class == VALUE_INTEGER)
+		return a->integer < b->integer ? -1 : a->integer > b->integer;
+	x = a->class == VALUE_REAL ? (long double)a->real
+				   : (long double)a->integer;
+	y = b->class == VALUE_REAL ? (long double)b->real
+				   : (long double)b->integer;
+	return x < y ? -1 : x > y;
+}
+
+static int compare_bytes(const char *a, size_t a_size, const char *b,
+			 size_t b_size)
+{
+	size_t size = a_size < b_size ? a_size : b_size;
+	int order = size ? memcmp(a, b, size) : 0;
+
+	return order ? order : a_size < b_size ? -1 : a_size > b_size;
+}
+
+static size_t without_spaces(const struct value *v)
+{
+	size_t size = v->size;
+
+	while (size && v->data[size - 1] == ' ')
+		size--;
+	return size;
+}
+
+static int compare_values(const struct value *a, const struct value *b,
+			  enum index_collation collation)
+{
+	int x = class_rank(a), y = class_rank(b), order;
+	size_t size;
+
+	if (x != y || !x)
+		return x < y ? -1 : x > y;
+	if (x == 1)
+		return compare_numbers(a, b);
+	if (x == 2 && collation == COLLATION_RTRIM)
+		return compare_bytes(a->data, without_spaces(a), b->data,
+				     without_spaces(b));
+	if (x == 3 || collation != COLLATION_NOCASE)
+		return compare_bytes(a->data, a->size, b->data, b->size);
+	size = a->size < b->size ? a->size : b->size;
+	order = size ? sqlite3_strnicmp(a->data, b->data, (int)size) : 0;
+	return order ? order : a->size < b->size ? -1 : a->size > b->size;
+}
+
+/* Do entries `a` and `b` stand in the right order? */
+static int in_order(const struct index_plan *x, const struct value *a,
+		    const struct value *b)
+{
+	int nulls = 0, order = 0;
+	size_t i;
+
+	for (i = 0; i < x->column_count && !order; i++) {
+		const struct index_column *c = &x->columns[i];
+
+		/* entries with a NULL are never each other's equal */
+		if (x->unique && i == x->key_count && !nulls)
+			return 0;
+		nulls |= b[i].class == VALUE_NULL;
+		order = compare_values(&a[i], &b[i], c->collation);
+		if (c->descending)
+			order = -order;
+	}
+	return order < 0;
+}
+
+/* ---- sums ---- */
+
+static unsigned char *put(unsigned char *at, const void *bytes, size_t size)
+{
+	if (size)
+		memcpy(at, bytes, size);
+	return at + size;
+}
+
+/* Class, length and bytes of a value. */
+static unsigned char *put_value(unsigned char *at, const struct value *v)
+{
+	unsigned char class = (unsigned char)v->class;
+
+	at = put(at, &class, 1);
+	if (v->class == VALUE_NULL)
+		return at;
+	if (v->class == VALUE_INTEGER || v->class == VALUE_REAL)
+		return put(at, &v->integer, sizeof(v->integer));
+	at = put(at, &v->size, sizeof(v->size));
+	return put(at, v->data, v->size);
+}
+
+static size_t room_for(const struct value *v)
+{
+	return 1 + sizeof(v->size) +
+	       (v->class >= VALUE_TEXT ? v->size : (size_t)0);
+}
+
+int index_sum_add(struct index_sum *s, const struct value *const *values,
+		  size_t count, const unsigned char *key)
+{
+	size_t room = 0, i;
+	unsigned char *at;
+	XXH128_hash_t hash;
+
+	for (i = 0; i < count; i++)
+		room += room_for(values[i]);
+	buffer_clear(&s->room);
+	if (buffer_reserve(&s->room, room))
+		return -1;
+	at = (unsigned char *)s->room.data;
+	for (i = 0; i < count; i++)
+		at = put_value(at, values[i]);
+	hash = XXH3_128bits_withSecret(
+		s->room.data, (size_t)(at - (unsigned char *)s->room.data), key,
+		PARTS_KEY_SIZE);
+	s->low += hash.low64;
+	s->high += hash.high64;
+	s->count++;
+	return 0;
+}
+
+int index_sums_equal(const struct index_sum *a, const struct index_sum *b)
+{
+	return a->count == b->count && a->low == b->low && a->high == b->high;
+}
+
+/* ---- all of an index ---- */
+
+/* The entry before has to stay readable, so there are two of each. */
+struct entries {
+	struct buffer bytes[2];
+	struct value *values[2];
+	const struct value **places[2];
+	unsigned now;
+};
+
+static int prepare(struct entries *e, size_t count)
+{
+	size_t k, i;
+
+	for (k = 0; k < 2; k++) {
+		e->values[k] = calloc(count, sizeof(*e->values[k]));
+		e->places[k] = calloc(count, sizeof(*e->places[k]));
+		if (!e->values[k] || !e->places[k])
+			return -1;
+		for (i = 0; i < count; i++)
+			e->places[k][i] = &e->values[k][i];
+	}
+	return 0;
+}
+
+static void release(struct entries *e, struct walk *w)
+{
+	size_t k;
+
+	for (k = 0; k < 2; k++) {
+		buffer_release(&e->bytes[k]);
+		free(e->values[k]);
+		free(e->places[k]);
+	}
+	for (k = 0; k < DEPTH_MAX; k++)
+		free(w->levels[k].page);
+	free(w->more);
+}
+
+/* Make `c` the current entry. */
+static int take(const struct index_plan *x, struct walk *w, struct entries *e,
+		const struct cell *c)
+{
+	struct buffer *bytes = &e->bytes[e->now];
+	int rc;
+
+	if (c->local_size < c->size) {
+		rc = cell_payload(w->pages, c, w->more, bytes);
+		if (rc)
+			return rc;
+	} else {
+		buffer_clear(bytes);
+		if (buffer_reserve(bytes, c->local_size + 1))
+			return -1;
+		buffer_add(bytes, c->local, c->local_size);
+	}
+	return record_read(&x->record, (const unsigned char *)bytes->data,
+			   bytes->size, 0, e->values[e->now]);
+}
+
+static int sum_entries(const struct index_plan *x, struct walk *w,
+		       struct entries *e, const unsigned char *key,
+		       struct index_sum *out)
+{
+	struct cell c;
+	int rc;
+
+	while ((rc = next_cell(w, &c)) == 0) {
+		rc = take(x, w, e, &c);
+		if (rc)
+			return rc;
+		if (out->count &&
+		    !in_order(x, e->values[!e->now], e->values[e->now]))
+			return 1;
+		if (index_sum_add(out, e->places[e->now], x->column_count,
+				  key) < 0)
+			return -1;
+		e->now = !e->now;
+	}
+	return rc == 2 ? 0 : rc;
+}
+
+int index_read(const struct index_plan *x, const struct pages *p,
+	       const unsigned char *key, struct index_sum *out)
+{
+	struct walk w = { .pages = p };
+	struct entries e;
+	int rc;
+
+	memset(&e, 0, sizeof(e));
+	w.more = malloc(p->size);
+	rc = w.more ? prepare(&e, x->column_count) : -1;
+	if (rc == 0)
+		rc = descend(&w, x->root);
+	if (rc == 0)
+		rc = sum_entries(x, &w, &e, key, out);
+	release(&e, &w);
+	return rc;
+}

@@ -1,0 +1,332 @@
+/*
+ * test_sweep.c - a sweep knows what is right, and never of what is not
+ */
+#include "database/sqlite_pages.h"
+#include "tests/database/fixture.h"
+
+/* 600 rows: more than a page of each, and values of all classes. */
+#define ROWS                                                                   \
+	"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c "        \
+	"WHERE i<600) INSERT INTO t SELECT i, i * 7 % 101, CASE i % 6 "        \
+	"WHEN 0 THEN NULL WHEN 1 THEN i / 2 WHEN 2 THEN i / 4.0 "              \
+	"WHEN 3 THEN 'text ' || i WHEN 4 THEN 'TEXT ' || (i-1) || '  ' "       \
+	"ELSE x'0102' END, i % 9 - 0.5 FROM c;"
+#define TABLE "CREATE TABLE t(id INTEGER PRIMARY KEY, a INT, b, r REAL);" ROWS
+
+/* Sweep table `t` of a database. */
+static struct swept sweep(const char *path)
+{
+	struct reader r = reader_open(path);
+	struct error err = ERROR_INIT;
+	struct sweep *s;
+	struct swept out;
+
+	assert_int_equal(sweep_new(&s, r.db, &err), 0);
+	assert_int_equal(sweep_table(s, "t", &out, &err), 0);
+	assert_int_equal(err.code, ERROR_NONE);
+	sweep_free(s);
+	reader_close(&r);
+	return out;
+}
+
+static int indexes_are_right(const char *path)
+{
+	struct swept s = sweep(path);
+
+	swept_release(&s);
+	return s.indexes;
+}
+
+/* ---- indexes ---- */
+
+static const char *const sound[] = {
+	"CREATE INDEX i ON t(a)",
+	"CREATE INDEX i ON t(b)",
+	"CREATE INDEX i ON t(b COLLATE NOCASE, r)",
+	"CREATE INDEX i ON t(b COLLATE RTRIM DESC, a, b)",
+	"CREATE INDEX i ON t(r DESC, id)",
+	"CREATE UNIQUE INDEX i ON t(a, b, r, id)",
+	"CREATE UNIQUE INDEX i ON t(b COLLATE RTRIM, id DESC)",
+	"CREATE INDEX i ON t(a) WHERE b IS NOT NULL -- some\n",
+	"CREATE UNIQUE INDEX \"(i\" ON t(b, id, r) WHERE a > 50 AND b > 'T'",
+	"CREATE INDEX i ON t(a); DELETE FROM t",
+	"CREATE INDEX i ON t(a); CREATE INDEX j ON t(b); CREATE INDEX k ON "
+	"t(r, a); DELETE FROM t WHERE id % 3; UPDATE t SET a = -a",
+	"ALTER TABLE t ADD COLUMN n INT DEFAULT 7; CREATE INDEX i ON t(n, a)",
+	"ALTER TABLE t ADD COLUMN w TEXT DEFAULT 'x'; UPDATE t SET w = hex("
+	"zeroblob(3000)) || id WHERE id < 20; CREATE INDEX i ON t(w)",
+	"UPDATE t SET b = -0.0 WHERE id = 5; UPDATE t SET b = 9e18 WHERE "
+	"id = 6; UPDATE t SET b = 9007199254740993 WHERE id = 7; UPDATE t SET "
+	"b = 9007199254740992.0 WHERE id = 8; CREATE INDEX i ON t(b)",
+};
+
+static void sound_indexes_are_known_to_be(void **state)
+{
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(sound) / sizeof(*sound); i++) {
+		unlink(f->a);
+		make(f->a, TABLE);
+		make(f->a, sound[i]);
+		if (!indexes_are_right(f->a))
+			fail_msg("%s", sound[i]);
+	}
+}
+
+static void tables_without_indexes_have_none_that_are_wrong(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a, TABLE);
+	assert_int_equal(indexes_are_right(f->a), 1);
+}
+
+static const char *const foreign[] = {
+	"CREATE INDEX i ON t(a + 1)",
+	"CREATE INDEX i ON t(a) WHERE abs(a) > 3; ALTER TABLE t ADD COLUMN g "
+	"AS (a * 2); CREATE INDEX j ON t(g)",
+	"CREATE TABLE x(a, b, PRIMARY KEY(a, b)) WITHOUT ROWID; DROP TABLE t; "
+	"ALTER TABLE x RENAME TO t",
+	"DROP TABLE t; PRAGMA encoding='UTF-16le'; VACUUM; CREATE TABLE t(a); "
+	"CREATE INDEX i ON t(a)",
+};
+
+static void what_is_not_read_is_not_judged(void **state)
+{
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(foreign) / sizeof(*foreign); i++) {
+		unlink(f->a);
+		make(f->a,
+		     i == 3 ? "PRAGMA encoding='UTF-16le';" TABLE : TABLE);
+		make(f->a, foreign[i]);
+		if (indexes_are_right(f->a))
+			fail_msg("%s", foreign[i]);
+	}
+}
+
+/* An index, and how its row in the schema says other than its entries. */
+static const struct {
+	const char *make, *edit;
+} wrong[] = {
+	/* an entry too few, too many, and one instead of another */
+	{ "CREATE INDEX i ON t(a) WHERE id <> 300",
+	  "sql = 'CREATE INDEX i ON t(a)'" },
+	{ "CREATE INDEX i ON t(a)",
+	  "sql = 'CREATE INDEX i ON t(a) WHERE id <> 300'" },
+	{ "CREATE INDEX i ON t(a) WHERE id <> 300",
+	  "sql = 'CREATE INDEX i ON t(a) WHERE id <> 301'" },
+	/* other columns */
+	{ "UPDATE t SET a = id * 2; CREATE INDEX i ON t(id)",
+	  "sql = 'CREATE INDEX i ON t(a)'" },
+	{ "UPDATE t SET r = a + 0.5 WHERE id = 3; UPDATE t SET r = a WHERE "
+	  "id <> 3; CREATE INDEX i ON t(r)",
+	  "sql = 'CREATE INDEX i ON t(a)'" },
+	/* another order */
+	{ "CREATE INDEX i ON t(a)", "sql = 'CREATE INDEX i ON t(a DESC)'" },
+	{ "CREATE INDEX i ON t(b)",
+	  "sql = 'CREATE INDEX i ON t(b COLLATE NOCASE)'" },
+	{ "UPDATE t SET b = 'a' || char(9) WHERE id = 1; UPDATE t SET "
+	  "b = 'a' WHERE id = 2; CREATE INDEX i ON t(b COLLATE RTRIM, a)",
+	  "sql = 'CREATE INDEX i ON t(b COLLATE RTRIM, a DESC)'" },
+	/* twice the same */
+	{ "CREATE INDEX i ON t(a)", "sql = 'CREATE UNIQUE INDEX i ON t(a)'" },
+	{ "CREATE INDEX i ON t(b, a) WHERE id <> 8; UPDATE t SET b = 'x', "
+	  "a = 1 WHERE id IN (4, 7)",
+	  "sql = 'CREATE UNIQUE INDEX i ON t(b, a) WHERE id <> 8'" },
+	{ "UPDATE t SET b = 'x ' WHERE id = 4; UPDATE t SET b = 'x' WHERE "
+	  "id = 7; CREATE INDEX i ON t(b COLLATE RTRIM) WHERE id IN (4, 7)",
+	  "sql = 'CREATE UNIQUE INDEX i ON t(b COLLATE RTRIM) WHERE id IN "
+	  "(4, 7)'" },
+	/* another index's entries */
+	{ "CREATE INDEX i ON t(a); CREATE INDEX j ON t(b)",
+	  "rootpage = (SELECT sum(rootpage) FROM sqlite_schema WHERE name IN "
+	  "('i', 'j')) - rootpage WHERE name = 'j' OR name = 'i'" },
+};
+
+static void wrong_indexes_are_not_taken_for_right(void **state)
+{
+	struct fixture *f = *state;
+	char edit[512];
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		unlink(f->a);
+		make(f->a, TABLE);
+		make(f->a, wrong[i].make);
+		if (!indexes_are_right(f->a))
+			fail_msg("%zu: %s", i, wrong[i].make);
+		snprintf(edit, sizeof(edit),
+			 "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+			 "%s %s",
+			 wrong[i].edit,
+			 strstr(wrong[i].edit, "name = 'i'")
+				 ? ""
+				 : "WHERE name = 'i'");
+		make(f->a, edit);
+		if (indexes_are_right(f->a))
+			fail_msg("%zu: %s", i, wrong[i].edit);
+	}
+}
+
+/* NULLs are not each other's equal. */
+static void unique_indexes_may_have_nulls_twice(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a, "CREATE TABLE t(a, b, UNIQUE(a, b)); INSERT INTO t VALUES"
+		   "(1, NULL), (1, NULL), (NULL, 2), (NULL, 2), (1, 2)");
+	assert_int_equal(indexes_are_right(f->a), 1);
+}
+
+/* ---- damage ---- */
+
+static int is_ok(const char *path)
+{
+	sqlite3 *sql = app_open(path);
+	sqlite3_stmt *st = NULL;
+	int ok;
+
+	ok = sqlite3_prepare_v2(sql, "PRAGMA integrity_check", -1, &st, NULL) ==
+		     SQLITE_OK &&
+	     sqlite3_step(st) == SQLITE_ROW &&
+	     !strcmp((const char *)sqlite3_column_text(st, 0), "ok");
+	sqlite3_finalize(st);
+	sqlite3_close(sql);
+	return ok;
+}
+
+static int check_is_clean(const char *path)
+{
+	struct error err = ERROR_INIT;
+	struct database_check out;
+	struct database *db = NULL;
+	int clean;
+
+	clean = database_open(&db, path, NULL, &err) == 0 &&
+		database_begin(db, &err) == 0 &&
+		database_check(db, NULL, &out, &err) == 0;
+	if (clean) {
+		clean = !out.problem_count;
+		database_check_release(&out);
+	}
+	database_close(db);
+	return clean;
+}
+
+/* Any byte of a small database, one after the other: what SQLite finds, the
+ * check finds. */
+static void no_damage_is_missed(void **state)
+{
+	struct fixture *f = *state;
+	unsigned missed = 0, found = 0;
+	unsigned char old, new;
+	long size, at;
+	FILE *file;
+
+	make(f->a, "PRAGMA page_size=512; CREATE TABLE t(a INT, b TEXT "
+		   "COLLATE NOCASE UNIQUE, c); INSERT INTO t SELECT value, "
+		   "'t' || value, value / 3 FROM json_each("
+		   "'[1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31,33,35]');"
+		   "CREATE INDEX i ON t(a DESC); CREATE INDEX j ON t(c) WHERE "
+		   "c IS NOT NULL");
+	file = fopen(f->a, "r+b");
+	assert_non_null(file);
+	setvbuf(file, NULL, _IONBF, 0);
+	assert_int_equal(fseek(file, 0, SEEK_END), 0);
+	size = ftell(file);
+	for (at = 512; at < size; at++) {
+		assert_int_equal(fseek(file, at, SEEK_SET), 0);
+		assert_int_equal(fread(&old, 1, 1, file), 1);
+		new = (unsigned char)(old ^ (1 << at % 8));
+		assert_int_equal(fseek(file, at, SEEK_SET), 0);
+		assert_int_equal(fwrite(&new, 1, 1, file), 1);
+		if (!is_ok(f->a)) {
+			found++;
+			missed += check_is_clean(f->a) != 0;
+		} else if (!check_is_clean(f->a)) {
+			fail_msg("byte %ld is no damage", at);
+		}
+		assert_int_equal(fseek(file, at, SEEK_SET), 0);
+		assert_int_equal(fwrite(&old, 1, 1, file), 1);
+	}
+	fclose(file);
+	assert_true(found > 100);
+	assert_int_equal(missed, 0);
+}
+
+/* ---- foreign keys ---- */
+
+static void assert_keys(const char *path, const char *want)
+{
+	struct swept s = sweep(path);
+	size_t i;
+
+	assert_int_equal(s.key_count, strlen(want));
+	for (i = 0; i < s.key_count; i++)
+		assert_int_equal(s.keys[i], want[i] - '0');
+	swept_release(&s);
+}
+
+/* SQLite numbers the keys from the last to the first. */
+static void keys_to_rowids_are_known_to_hold(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a, "CREATE TABLE p(id INTEGER PRIMARY KEY); INSERT INTO p "
+		   "VALUES(-9223372036854775807), (-9223372036854775800);"
+		   "CREATE TABLE q(a, id INTEGER PRIMARY KEY); INSERT INTO q "
+		   "VALUES(0, 1), (0, 600), (0, 601);"
+		   "CREATE TABLE e(id INTEGER PRIMARY KEY);"
+		   "CREATE TABLE t(id INTEGER PRIMARY KEY REFERENCES q, "
+		   "a REFERENCES p(ID), b REFERENCES t, c REFERENCES e);"
+		   "INSERT INTO t VALUES(1, -9223372036854775807, 600, NULL), "
+		   "(600, -9223372036854775800, 1, NULL), "
+		   "(601, NULL, 601, NULL)");
+	assert_keys(f->a, "1111");
+	make(f->a, "UPDATE t SET c = 1 WHERE id = 1");
+	assert_keys(f->a, "0111");
+	make(f->a, "UPDATE t SET b = 2 WHERE id = 1; UPDATE t SET c = NULL");
+	assert_keys(f->a, "1011");
+	make(f->a, "UPDATE t SET a = -9223372036854775799 WHERE id = 601");
+	assert_keys(f->a, "1001");
+	make(f->a, "UPDATE t SET b = 1, a = NULL; INSERT INTO t(id) "
+		   "VALUES(602)");
+	assert_keys(f->a, "1110");
+}
+
+/* '1' may be the child of 1: SQLite knows.  So with parents that have other
+ * keys, several columns, or are far apart. */
+static void other_keys_are_not_judged(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a, "CREATE TABLE p(id INTEGER PRIMARY KEY, u UNIQUE, v, "
+		   "UNIQUE(u, v)); INSERT INTO p VALUES(1, 1, 1), "
+		   "(9000000000000000000, 2, 2);"
+		   "CREATE TABLE q(id INTEGER PRIMARY KEY); INSERT INTO q "
+		   "VALUES(1);"
+		   "CREATE TABLE t(a REFERENCES q, b REFERENCES p, c "
+		   "REFERENCES p(u), d REFERENCES gone, g AS (1) REFERENCES q, "
+		   "FOREIGN KEY(a, b) REFERENCES p(u, v));"
+		   "INSERT INTO t VALUES('1', 1, 1, NULL)");
+	assert_keys(f->a, "000000");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		fixture_test(sound_indexes_are_known_to_be),
+		fixture_test(tables_without_indexes_have_none_that_are_wrong),
+		fixture_test(what_is_not_read_is_not_judged),
+		fixture_test(wrong_indexes_are_not_taken_for_right),
+		fixture_test(unique_indexes_may_have_nulls_twice),
+		fixture_test(no_damage_is_missed),
+		fixture_test(keys_to_rowids_are_known_to_hold),
+		fixture_test(other_keys_are_not_judged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
