@@ -44,7 +44,7 @@ struct table_rows {
 	struct row_source source; /* first: the database hands us its address */
 	struct builder *builder;
 	const struct table *table;
-	struct chunk_reader *reader;
+	struct rows_ahead *ahead;
 	uint64_t rows;
 };
 
@@ -52,7 +52,7 @@ static int next_row(struct row_source *source, int64_t *rowid,
 		    struct value *values, struct error *err)
 {
 	struct table_rows *r = (struct table_rows *)source;
-	int rc = chunk_reader_next(r->reader, rowid, values, err);
+	int rc = rows_ahead_next(r->ahead, rowid, values, err);
 
 	if (rc > 0 && ++r->rows % TICK_ROWS == 0 &&
 	    tick(r->builder, r->table, r->rows, err) < 0)
@@ -65,16 +65,19 @@ static int load_table(struct builder *b, struct database *db,
 		      const struct table *t, struct error *err)
 {
 	struct table_rows r = { { next_row }, b, t, NULL, 0 };
+	struct chunk_reader *reader = NULL;
 	int rc = -1;
 
-	if (chunk_reader_new(&r.reader, t, b->source, err) < 0)
+	if (chunk_reader_new(&reader, t, b->source, err) < 0)
 		return -1;
-	rc = database_load(db, t, &r.source, err);
+	if (rows_ahead_new(&r.ahead, reader, t, err) == 0)
+		rc = database_load(db, t, &r.source, err);
 	if (rc == 0) {
 		b->rows += r.rows;
 		rc = tick(b, t, r.rows, err);
 	}
-	chunk_reader_free(r.reader);
+	rows_ahead_free(r.ahead);
+	chunk_reader_free(reader);
 	return rc;
 }
 

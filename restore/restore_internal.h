@@ -9,8 +9,12 @@
 
 #include "base/error.h"
 
+struct chunk_reader;
+struct rows_ahead;
 struct sqlite3;
 struct sqlite3_stmt;
+struct table;
+struct value;
 
 /** How long to wait for a lock where the caller leaves it to us. */
 #define BUSY_TIMEOUT_MS 30000
@@ -32,6 +36,22 @@ int aside_name(const char *target, char **out, struct error *err);
 
 /** Remove a database file of our own and what lies beside it. */
 void database_remove(const char *path);
+
+/* ---- rows_ahead.c ---- */
+
+/**
+ * Read the rows of `t` from `r`, ahead of who takes them.  Until
+ * rows_ahead_free(), which is called in any case, nobody else uses `r` or its
+ * source.
+ */
+int rows_ahead_new(struct rows_ahead **out, struct chunk_reader *r,
+		   const struct table *t, struct error *err);
+/** NULL is allowed. */
+void rows_ahead_free(struct rows_ahead *a);
+
+/** As chunk_reader_next(). */
+int rows_ahead_next(struct rows_ahead *a, int64_t *rowid, struct value *values,
+		    struct error *err);
 
 /* ---- sql.c: SQLite with our errors ---- */
 

@@ -366,6 +366,81 @@ static void a_missing_collation_needs_a_stand_in(void **state)
 	shot_release(&s);
 }
 
+/* ---- more rows than are decoded by who loads them ---- */
+
+#define MANY                                                                   \
+	"CREATE TABLE m(a, b, c); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL " \
+	"SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO m SELECT i, "        \
+	"CASE WHEN i % 3 THEN 'text ' || i END, CASE WHEN i % 4999 = 0 THEN "  \
+	"randomblob(700000) WHEN i = 9000 THEN randomblob(2000000) "           \
+	"WHEN i % 7 THEN randomblob(i % 50) ELSE x'' END FROM n;"
+
+static void assert_same_rows(void **state, const char *built)
+{
+	sqlite3 *db = opened(built);
+	char text[1200];
+
+	snprintf(text, sizeof(text), "ATTACH '%s' AS was",
+		 in_folder(state, "source.db"));
+	run(db, text);
+	assert_string_equal(rows_of(db, "SELECT count(*) FROM (SELECT rowid, * "
+					"FROM main.m INTERSECT SELECT rowid, * "
+					"FROM was.m)"),
+			    "20000");
+	sqlite3_close(db);
+}
+
+static void many_rows_of_all_sizes_come_back(void **state)
+{
+	const char *built = in_folder(state, "built.db");
+	struct shot s = shot_with(state, MANY);
+
+	build(&s, built, 20000);
+	assert_same_rows(state, built);
+	shot_release(&s);
+}
+
+static void a_refusal_behind_many_rows_begins_anew(void **state)
+{
+	const char *built = in_folder(state, "built.db");
+	struct shot s = shot_with(
+		state, MANY
+		"UPDATE m SET b = NULL; UPDATE m SET b = 1 WHERE a < 15000;"
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		"sql='CREATE TABLE m(a, b NOT NULL, c)'");
+
+	build(&s, built, 20000);
+	assert_same_rows(state, built);
+	shot_release(&s);
+}
+
+static void fails(struct shot *s, const char *path, const char *want)
+{
+	struct restore_report report;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(
+		restore_build(s->source, s->catalog, path, NULL, &report, &err),
+		-1);
+	assert_int_equal(err.code, ERROR_DAMAGE);
+	assert_string_equal(err.message, want);
+	leaves_nothing(path);
+}
+
+static void damage_behind_many_rows_is_told(void **state)
+{
+	const char *built = in_folder(state, "built.db");
+	struct shot s = shot_with(state, MANY);
+
+	s.catalog->tables[0].sha256[0] ^= 1;
+	fails(&s, built,
+	      "table 'm': its rows do not have the SHA-256 that the manifest "
+	      "names");
+	s.catalog->tables[0].rows++;
+	fails(&s, built, "table 'm': 20000 rows where the manifest says 20001");
+	shot_release(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +452,9 @@ int main(void)
 		FOLDER_TEST(what_is_there_is_not_touched),
 		FOLDER_TEST(a_row_too_many_in_the_manifest_leaves_nothing),
 		FOLDER_TEST(a_missing_collation_needs_a_stand_in),
+		FOLDER_TEST(many_rows_of_all_sizes_come_back),
+		FOLDER_TEST(a_refusal_behind_many_rows_begins_anew),
+		FOLDER_TEST(damage_behind_many_rows_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
