@@ -159,11 +159,8 @@ static size_t on_header(char *line, size_t one, size_t count, void *payload)
 		return 0;
 	}
 	/* a new answer: what an interim one said does not count */
-	if (size >= 5 && !memcmp(line, "HTTP/", 5)) {
-		replace(&x->location, strdup(""));
+	if (size >= 5 && !memcmp(line, "HTTP/", 5))
 		replace(&x->reply->etag, strdup(""));
-	}
-	replace(&x->location, header_value(line, size, "location"));
 	replace(&x->reply->etag, header_value(line, size, "etag"));
 	length = header_value(line, size, "content-length");
 	if (length)
@@ -467,7 +464,12 @@ static int redirected(struct exchange *x)
 
 	/* one that is relative to our own address, too */
 	curl_easy_getinfo(x->h->curl, CURLINFO_REDIRECT_URL, &target);
-	target = https_url_text(target ? target : "");
+	if (!target)
+		return error_set(x->err, ERROR_NETWORK,
+				 "'%s' answered %d, a redirect that does not "
+				 "say where to; is it the right address?",
+				 x->url, x->reply->status);
+	target = https_url_text(target);
 	error_set(x->err, ERROR_NETWORK,
 		  "'%s' redirects to '%s', which is not followed; if you trust "
 		  "that address, use it",
@@ -572,7 +574,6 @@ done:
 	buffer_release(&x.said);
 	free(x.url);
 	free(x.host);
-	free(x.location);
 	if (rc < 0)
 		error_set(err, own.code, "%s", own.message);
 	return rc;

@@ -30,9 +30,8 @@ struct exchange {
 	const struct https_request *r;
 	struct https_reply *reply;
 	struct error *err;
-	char *url;      /* for people */
-	char *host;     /* "host[:port]" */
-	char *location; /* where a redirect wants us to go */
+	char *url;  /* for people */
+	char *host; /* "host[:port]" */
 	struct buffer said;
 	uint64_t body_at;    /* how much of the body was sent */
 	size_t header_bytes; /* what came so far */

@@ -150,6 +150,9 @@ void cmd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *cmd_number(char out[CMD_NUMBER_SIZE], uint64_t n);
 /** "2.1 MB" (1 MB is 10^6 bytes) */
 const char *cmd_bytes(char out[CMD_NUMBER_SIZE], uint64_t bytes);
+
+/** "500", "64k", "10M", "2G" (powers of 1000). @return 0; -1: it is none */
+int cmd_bytes_parse(uint64_t *out, const char *text);
 /** "1 row", "15,607 rows" */
 const char *cmd_count(char out[CMD_NUMBER_SIZE * 2], uint64_t n,
 		      const char *what);

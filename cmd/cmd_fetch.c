@@ -45,26 +45,6 @@ struct fetch_command {
 
 /* ---- options ---- */
 
-/* "500", "64k", "10M", "2G" (powers of 1000) -> bytes; 0: it is none */
-static uint64_t parse_bytes(const char *text)
-{
-	static const char units[] = "kMG";
-	size_t digits = strspn(text, "0123456789");
-	const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
-	uint64_t n;
-
-	if (!digits || digits > 12 || (text[digits] && !unit) ||
-	    (unit && text[digits + 1]))
-		return 0;
-	n = strtoull(text, NULL, 10);
-	/* 10^12 of the greatest unit are more than 64 bits hold */
-	if (unit && digits > 9)
-		return 0;
-	for (ptrdiff_t i = unit ? unit - units : -1; i >= 0; i--)
-		n *= 1000;
-	return n;
-}
-
 static int find_key(struct fetch_command *f, struct error *err)
 {
 	int rc;
@@ -106,8 +86,10 @@ static int prepare(struct fetch_command *f, struct error *err)
 	o->total_s = f->timeout_s;
 	o->waiting = waiting;
 	o->payload = f->cmd;
-	o->limit_bytes = f->max_bytes ? parse_bytes(f->max_bytes) : MAX_BYTES;
-	if (!o->limit_bytes)
+	o->limit_bytes = MAX_BYTES;
+	if (f->max_bytes &&
+	    (cmd_bytes_parse(&o->limit_bytes, f->max_bytes) < 0 ||
+	     !o->limit_bytes))
 		return error_set(err, ERROR_USAGE,
 				 "--max-bytes '%s' is no number of bytes such "
 				 "as 500M or 10G",
@@ -223,6 +205,8 @@ static int found_again(struct storing *s, struct error *err)
 	if (!s->info.source)
 		return error_nomem(err);
 	s->unread = "the server has no other";
+	if (storing_note_engine(s, err) < 0)
+		return -1;
 	return storing_found_again(s, err);
 }
 
@@ -269,6 +253,7 @@ static int to_branch(struct fetch_command *f, struct error *err)
 		free(f->etag);
 		f->etag = NULL;
 		s.unread = NULL;
+		snapshot_info_release(&s.info);
 		rc = fetch_and_put(f, &s, err);
 	}
 	if (rc == 0)

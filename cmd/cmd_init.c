@@ -15,7 +15,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cmd/init.h"
-#include "cmd/shell.h"
 #include "cmd/snapshots.h"
 #include "cmd/sync.h"
 #include "snapshot/text.h"
@@ -53,15 +52,19 @@ void init_say(struct init *in, const char *step, const char *fmt, ...)
 	buffer_release(&shown);
 }
 
+/* Commands are to be typed: none may be cut off. */
 void init_next(struct init *in, const char *fmt, ...)
 {
-	char text[1024];
+	char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	add_line(in->next, NULL, text);
+	if (text)
+		add_line(in->next, NULL, text);
+	free(text);
 }
 
 /* ---- steps ---- */
@@ -192,102 +195,7 @@ static int remember_remote(struct init *in, struct error *err)
 	return rc;
 }
 
-/* ---- what comes next ---- */
-
-static int must_commit(const struct init *in)
-{
-	for (size_t i = 0; i < in->file_count; i++)
-		if (in->files[i].state != FILE_SAME)
-			return 1;
-	return 0;
-}
-
-static void next_workflow(struct init *in)
-{
-	if (in->kind == WORKFLOW_FETCH) {
-		struct buffer line = BUFFER_INIT;
-
-		buffer_str(&line, "gh variable set DBSTOW_URL --body ");
-		shell_quote(&line, in->what);
-		if (buffer_cstr(&line))
-			init_next(in, "%s", line.data);
-		buffer_release(&line);
-		init_next(in, "gh secret set DBSTOW_FETCH_KEY");
-	}
-	for (size_t i = 0; i < in->file_count; i++)
-		if (in->files[i].text.size &&
-		    memmem(in->files[i].text.data, in->files[i].text.size,
-			   "<owner>", 7)) {
-			init_next(in, "put the owner of the dbstow repository "
-				      "in place of <owner> in the workflows");
-			break;
-		}
-	if (in->kind != WORKFLOW_NONE)
-		init_next(in,
-			  "the workflow runs %s at 00:07 UTC, and when started "
-			  "by hand: gh workflow run %s",
-			  in->daily ? "daily" : "on Sundays",
-			  path_base(in->files[1].path));
-}
-
-/* Where GitHub does not run it, cron can. */
-static void next_cron(struct init *in)
-{
-	const char *top = gitstore_work_tree(in->store);
-	const char *where = in->cmd->repo ? in->cmd->repo : ".";
-	char *db = in->database ? realpath(in->database, NULL) : NULL;
-	char *repo = realpath(top ? top : where, NULL);
-	struct buffer line = BUFFER_INIT;
-
-	buffer_printf(&line, "cron: 7 0 * * %s  dbstow %s ",
-		      in->daily ? "*" : "0", in->database ? "export" : "fetch");
-	shell_quote(&line, db ? db : in->what);
-	buffer_str(&line, " --repo ");
-	shell_quote(&line, repo ? repo : where);
-	buffer_str(&line, in->no_remote ? " --quiet" : " --quiet --push");
-	if (buffer_cstr(&line))
-		init_next(in, "%s", line.data);
-	buffer_release(&line);
-	free(repo);
-	free(db);
-}
-
-static void next_restore(struct init *in)
-{
-	struct buffer line = BUFFER_INIT;
-
-	buffer_str(&line, "to restore: dbstow restore --to NEW.db");
-	if (in->url) {
-		buffer_str(&line, ", from anywhere with --remote ");
-		shell_quote(&line, in->url);
-	}
-	if (buffer_cstr(&line))
-		init_next(in, "%s", line.data);
-	buffer_release(&line);
-}
-
-static void next_steps(struct init *in)
-{
-	if (in->no_remote)
-		init_next(in, "git remote add origin URL, then dbstow init "
-			      "again: there is no copy off-site");
-	else if (!in->push)
-		init_next(in, "dbstow sync");
-	if (must_commit(in))
-		init_next(in,
-			  "git add .dbstow%s && git commit -m 'Database "
-			  "backups' && git push",
-			  in->kind != WORKFLOW_NONE ? " .github/workflows"
-						    : "");
-	next_workflow(in);
-	if (in->kind == WORKFLOW_NONE)
-		next_cron(in);
-	init_next(in,
-		  "dbstow status --max-age %s: exit 7 when no fresh, "
-		  "proven snapshot is there",
-		  in->daily ? "2d" : "8d");
-	next_restore(in);
-}
+/* ---- telling what was done ---- */
 
 static void tell(struct init *in)
 {
@@ -321,6 +229,21 @@ static void tell(struct init *in)
 
 /* ---- the command ---- */
 
+static int is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && *value;
+}
+
+/* Before the secrets are taken out of it. */
+static void look_at_environment(struct init *in)
+{
+	in->key_in_environment = is_set("DBSTOW_FETCH_KEY");
+	in->token_in_environment = is_set("DBSTOW_TOKEN") ||
+				   is_set("GITHUB_TOKEN");
+}
+
 static int run(struct init *in, struct error *err)
 {
 	if (gitstore_is_there(in->cmd->repo) &&
@@ -335,7 +258,7 @@ static int run(struct init *in, struct error *err)
 	if (off_site(in, err) < 0 || remember_remote(in, err) < 0 ||
 	    init_files_write(in, err) < 0)
 		return -1;
-	next_steps(in);
+	init_next_steps(in);
 	tell(in);
 	return in->status;
 }
@@ -345,6 +268,7 @@ static void init_release(struct init *in)
 	init_files_release(in);
 	while (in->answer_count)
 		free(in->answers[--in->answer_count]);
+	free(in->before.owner);
 	json_decref(in->steps);
 	json_decref(in->next);
 	json_decref(in->snapshot);
@@ -422,6 +346,7 @@ int cmd_init(struct cmd *c, int argc, char **argv, struct error *err)
 	rc = cmd_parse(c, options, argc, argv, &in.what, 0, 1, err);
 	if (rc)
 		return rc < 0 ? -1 : 0;
+	look_at_environment(&in);
 	in.steps = json_array();
 	in.next = json_array();
 	rc = run(&in, err);

@@ -387,6 +387,7 @@ static int replay(struct run *r, struct error *err)
 	};
 
 	if (staged->catalog) {
+		what.records = staged;
 		what.tables = staged->tables;
 		what.table_count = staged->table_count;
 	}

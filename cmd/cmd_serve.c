@@ -42,11 +42,28 @@ static int check(struct serve_options *o, struct error *err)
 	return 0;
 }
 
+/* More than a process should have in memory, which /tmp may be. */
+static int find_spool(struct serve_options *o, const char *bytes,
+		      struct error *err)
+{
+	const char *folder = o->scratch ? o->scratch : getenv("TMPDIR");
+
+	if (bytes && cmd_bytes_parse(&o->spool_bytes, bytes) < 0)
+		return error_set(err, ERROR_USAGE,
+				 "--spool '%s' is no number of bytes such as "
+				 "500M or 10G",
+				 bytes);
+	if (o->spool_bytes)
+		o->spool = folder && *folder ? folder : "/var/tmp";
+	return 0;
+}
+
 int cmd_serve(struct cmd *c, int argc, char **argv, struct error *err)
 {
 	struct serve_options o = {
 		.version = DBSTOW_VERSION,
 		.jobs = 1,
+		.spool_bytes = SERVE_SPOOL_BYTES,
 		.queue = SERVE_QUEUE,
 		.timeout_s = SERVE_TIMEOUT_S,
 		.idle_s = SERVE_IDLE_S,
@@ -56,6 +73,7 @@ int cmd_serve(struct cmd *c, int argc, char **argv, struct error *err)
 		.say = say,
 	};
 	struct cmd_list hosts = { NULL, 0 };
+	const char *spool = NULL;
 	const struct cmd_option options[] = {
 		{ .name = "listen",
 		  .text = &o.listen,
@@ -117,8 +135,14 @@ int cmd_serve(struct cmd *c, int argc, char **argv, struct error *err)
 		  .text = &o.scratch,
 		  .arg = "DIR",
 		  .env = "DBSTOW_SCRATCH",
-		  .help = "folder for a copy where the database cannot be "
-			  "read in place" },
+		  .help = "folder for documents on their way, and for a copy "
+			  "where the database cannot be read in place "
+			  "(default: TMPDIR, or /var/tmp)" },
+		{ .name = "spool",
+		  .text = &spool,
+		  .arg = "BYTES",
+		  .help = "keep so much of a document for a slow client, in "
+			  "the scratch folder (default: 1G; 0: nothing)" },
 		{ .name = "allow-empty",
 		  .flag = &o.allow_empty,
 		  .help = "take a zero-byte file for an empty database" },
@@ -129,6 +153,8 @@ int cmd_serve(struct cmd *c, int argc, char **argv, struct error *err)
 	rc = cmd_parse(c, options, argc, argv, &o.db, 0, 1, err);
 	if (rc == 0)
 		rc = check(&o, err);
+	if (rc == 0)
+		rc = find_spool(&o, spool, err);
 	if (rc == 0) {
 		o.hosts = hosts.items;
 		o.host_count = hosts.count;

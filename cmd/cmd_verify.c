@@ -108,12 +108,16 @@ static int conclude(const struct cmd *cmd, const struct verify_options *o,
 		    json_t *results, struct error *err)
 {
 	int unproven = is_only_unproven(o, rc, err);
-	const char *word = rc < 0 && !unproven   ? "damaged"
-			   : o->drill && rc == 0 ? "restorable"
-						 : "intact";
-	json_t *r = json_pack("{s:o, s:s}", "snapshot", json_text(what),
-			      "result", word);
+	const char *word = o->drill && rc == 0 ? "restorable" : "intact";
+	json_t *r;
 
+	/* what could not be read is not damaged for all we know */
+	if (rc < 0 && err->code == ERROR_DAMAGE)
+		word = "damaged";
+	else if (rc < 0 && !unproven)
+		cmd_exit_status(err->code, &word);
+	r = json_pack("{s:o, s:s}", "snapshot", json_text(what), "result",
+		      word);
 	if (rc < 0)
 		json_object_set_new(r, "message", json_text(err->message));
 	json_array_append_new(results, r);
@@ -167,6 +171,8 @@ static int verify_all(struct cmd *cmd, const struct verify_options *o,
 			continue;
 		}
 		cmd_note(cmd, "dbstow: %s", one.message);
+		if (one.code == ERROR_DAMAGE && err->code != ERROR_DAMAGE)
+			error_clear(err);
 		rc = error_set(err, one.code, "%s", one.message);
 		if (one.code == ERROR_INTERRUPTED)
 			break;

@@ -14,6 +14,10 @@
 /** Files that init writes at most: .dbstow and workflows. */
 #define INIT_FILES_MAX 4
 
+/** What a name on GitHub is made of. */
+#define INIT_OWNER_CHARACTERS                                                  \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
+
 enum init_workflow { WORKFLOW_NONE, WORKFLOW_EXPORT, WORKFLOW_FETCH };
 
 enum init_state {
@@ -29,6 +33,20 @@ struct init_file {
 	enum init_state state;
 };
 
+/** Where workflows that run in this repository push to. */
+enum init_place {
+	PLACE_HERE,     /* to this repository's origin, which is the remote */
+	PLACE_NAMED,    /* to the remote, which they name */
+	PLACE_OTHERWISE /* to origin, as they cannot reach the remote */
+};
+
+/** What workflows that are there already say. */
+struct init_before {
+	const char *workflow; /* "export", "fetch"; NULL: there is none */
+	const char *schedule; /* "weekly", "daily" */
+	char *owner;          /* owned; or NULL */
+};
+
 struct init {
 	struct cmd *cmd;
 	/* flags and answers; NULL: not known yet */
@@ -38,12 +56,17 @@ struct init {
 	const char *source, *key_file, *header, *scratch;
 	unsigned int keep;
 	int push, yes, allow_public, allow_http;
+	int key_in_environment, token_in_environment; /* at first */
 
 	/* what they come to */
 	const char *database; /* its file; NULL: a URL is fetched from */
 	int asking;           /* on a terminal */
-	char *answers[12];    /* owned */
+	char *answers[16];    /* owned */
 	size_t answer_count;
+	struct init_before before;
+	int database_checked;
+	enum init_place place;
+	int has_origin;
 	enum init_workflow kind;
 	int daily;
 	int no_remote;
@@ -72,14 +95,17 @@ void init_next(struct init *in, const char *fmt, ...)
  *  ERROR_USAGE that names the flags. */
 int init_ask(struct init *in, struct error *err);
 
-/** @return 1: yes, by --yes or typed */
-int init_agree(const struct init *in, const char *question);
+/** @return 1: yes, by --yes or typed; 0; -1: interrupted */
+int init_agree(const struct init *in, const char *question, struct error *err);
 
 /* ---- init_check.c ---- */
 
 /** The remotes as sync_run() takes them: one, or those of the configuration.
  *  @return how many stand in in->remote */
 size_t init_remotes(const struct init *in);
+
+/** Can the database be read?  Once is enough. */
+int init_check_database(struct init *in, struct error *err);
 
 /** All that can be found out before anything is written. */
 int init_check(struct init *in, struct error *err);
@@ -96,10 +122,18 @@ struct workflow_text {
 extern const struct workflow_text workflow_texts[];
 extern const size_t workflow_text_count;
 
+/** Look at the workflows that are there. */
+int init_files_before(struct init *in, struct error *err);
+
 /** Make the files' texts and compare them with what is there. */
 int init_files_plan(struct init *in, struct error *err);
 /** Write those that are not there yet, or differ. */
 int init_files_write(struct init *in, struct error *err);
 void init_files_release(struct init *in);
+
+/* ---- init_next.c ---- */
+
+/** Tell what is left to the user, in the order in which it is to be done. */
+void init_next_steps(struct init *in);
 
 #endif /* CMD_INIT_H */

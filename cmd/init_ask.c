@@ -6,18 +6,27 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/https.h"
 #include "cmd/init.h"
 #include "gitstore/sync.h"
-
-#define OWNER_CHARACTERS                                                       \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 
 static int on_terminal(void)
 {
 	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
-int init_agree(const struct init *in, const char *question)
+static int interrupted(struct error *err)
+{
+	return error_set(err, ERROR_INTERRUPTED,
+			 "interrupted; nothing was changed");
+}
+
+static int is_yes(const char *text)
+{
+	return !strcasecmp(text, "y") || !strcasecmp(text, "yes");
+}
+
+int init_agree(const struct init *in, const char *question, struct error *err)
 {
 	char *line;
 	int yes;
@@ -28,41 +37,70 @@ int init_agree(const struct init *in, const char *question)
 		return 0;
 	fprintf(stderr, "%s [y/N]: ", question);
 	line = cmd_answer();
-	yes = line && (!strcasecmp(line, "y") || !strcasecmp(line, "yes"));
+	if (!line && cmd_interrupted())
+		return interrupted(err);
+	yes = line && is_yes(line);
 	free(line);
 	return yes;
 }
 
-/* Ask until something is typed. @param otherwise  stands for nothing; or NULL
- */
-static int ask(struct init *in, const char *question, const char *otherwise,
-	       const char **out, struct error *err)
-{
-	char *line = NULL;
+/* Is it an answer?  What is not is told, and asked for again. */
+typedef int (*answer_check)(struct init *in, const char *text,
+			    struct error *err);
 
-	while (!line || (!*line && !otherwise)) {
-		free(line);
-		fprintf(stderr, "%s%s%s%s: ", question, otherwise ? " [" : "",
-			otherwise ? otherwise : "", otherwise ? "]" : "");
-		line = cmd_answer();
-		if (!line)
-			return error_set(err, ERROR_INTERRUPTED,
-					 "interrupted; nothing was changed");
+struct question {
+	const char *text;
+	const char *usual; /* stands for nothing typed; or NULL */
+	answer_check good;
+};
+
+/* @return 1 when `line` will do; 0: told why not; -1 */
+static int take_answer(struct init *in, const struct question *q, char *line,
+		       const char **out, struct error *err)
+{
+	struct error why = ERROR_INIT;
+
+	*out = *line ? line : q->usual;
+	if (!*out)
+		return 0;
+	if (q->good(in, *out, &why) == 0) {
+		in->answers[in->answer_count++] = line;
+		return 1;
 	}
-	in->answers[in->answer_count++] = line;
-	*out = *line ? line : otherwise;
+	if (why.code == ERROR_INTERRUPTED)
+		return interrupted(err);
+	fprintf(stderr, "dbstow: %s\n", why.message);
 	return 0;
 }
 
+static int ask(struct init *in, const struct question *q, const char **out,
+	       struct error *err)
+{
+	char *line;
+	int rc;
+
+	do {
+		fprintf(stderr, "%s%s%s%s: ", q->text, q->usual ? " [" : "",
+			q->usual ? q->usual : "", q->usual ? "]" : "");
+		line = cmd_answer();
+		if (!line)
+			return interrupted(err);
+		rc = take_answer(in, q, line, out, err);
+		if (rc != 1)
+			free(line);
+	} while (!rc);
+	return rc < 0 ? -1 : 0;
+}
+
 /* What no flag said: the answer, or without a question what is usual. */
-static int settle(struct init *in, const char **place, const char *question,
-		  const char *usual, struct error *err)
+static int settle(struct init *in, const char **place, struct question q,
+		  struct error *err)
 {
 	if (*place)
 		return 0;
 	if (in->asking)
-		return ask(in, question, usual, place, err);
-	*place = usual;
+		return ask(in, &q, place, err);
+	*place = q.usual;
 	return 0;
 }
 
@@ -131,7 +169,48 @@ static int refuse_to_guess(const struct init *in, struct error *err)
 	return -1;
 }
 
-static int parse_keep(struct init *in, const char *text, struct error *err)
+/* ---- what is an answer, and what is none ---- */
+
+/* A database is looked at as soon as it is named. */
+static int good_what(struct init *in, const char *text, struct error *err)
+{
+	if (is_url(text))
+		return https_url_check(text, in->allow_http, NULL, NULL, err);
+	if (cmd_database(text, &in->database, err) < 0)
+		return -1;
+	return init_check_database(in, err);
+}
+
+/* Where there is no repository yet, no remote has a name. */
+static int good_remote(struct init *in, const char *text, struct error *err)
+{
+	struct sync_names names;
+
+	if (!strcmp(text, "none") ||
+	    (in->configured && !strcmp(text, in->configured)))
+		return 0;
+	if (!in->store && !strpbrk(text, "/:"))
+		return error_set(err, ERROR_USAGE,
+				 "there is no remote '%s'; give a URL, or a "
+				 "path with a '/' in it",
+				 text);
+	if (!in->store)
+		return 0;
+	if (sync_names_find(in->store, text, &names, err) < 0)
+		return -1;
+	sync_names_release(&names);
+	return 0;
+}
+
+static int good_branch(struct init *in, const char *text, struct error *err)
+{
+	const char *name;
+
+	(void)in;
+	return gitstore_branch_name(text, &name, err);
+}
+
+static int good_keep(struct init *in, const char *text, struct error *err)
 {
 	size_t digits = strspn(text, "0123456789");
 
@@ -145,18 +224,18 @@ static int parse_keep(struct init *in, const char *text, struct error *err)
 	return 0;
 }
 
-static int take_words(struct init *in, struct error *err)
+static int good_workflow(struct init *in, const char *text, struct error *err)
 {
 	static const char *const workflows[] = { "none", "export", "fetch" };
 	size_t i = 0;
 
-	while (i < 3 && strcmp(workflows[i], in->workflow) != 0)
+	while (i < 3 && strcmp(workflows[i], text) != 0)
 		i++;
 	if (i == 3)
 		return error_set(err, ERROR_USAGE,
 				 "--workflow takes 'none', 'export' or "
 				 "'fetch', not '%s'",
-				 in->workflow);
+				 text);
 	in->kind = (enum init_workflow)i;
 	if ((in->kind == WORKFLOW_FETCH) != is_url(in->what) &&
 	    in->kind != WORKFLOW_NONE)
@@ -166,18 +245,47 @@ static int take_words(struct init *in, struct error *err)
 					   "of an export, not a database"
 					 : "the workflow 'export' needs a "
 					   "database, not a URL");
-	in->daily = !strcmp(in->schedule, "daily");
-	if (!in->daily && strcmp(in->schedule, "weekly") != 0)
-		return error_set(err, ERROR_USAGE,
-				 "--schedule takes 'weekly' or 'daily', not "
-				 "'%s'",
-				 in->schedule);
-	if (in->action && (!*in->action || *in->action == '-' ||
-			   in->action[strspn(in->action, OWNER_CHARACTERS)]))
-		return error_set(err, ERROR_USAGE,
-				 "--action takes the name of an owner on "
-				 "GitHub, not '%s'",
-				 in->action);
+	return 0;
+}
+
+static int good_schedule(struct init *in, const char *text, struct error *err)
+{
+	in->daily = !strcmp(text, "daily");
+	if (in->daily || !strcmp(text, "weekly"))
+		return 0;
+	return error_set(err, ERROR_USAGE,
+			 "--schedule takes 'weekly' or 'daily', not '%s'",
+			 text);
+}
+
+static int good_owner(struct init *in, const char *text, struct error *err)
+{
+	(void)in;
+	if (*text && *text != '-' && !text[strspn(text, INIT_OWNER_CHARACTERS)])
+		return 0;
+	return error_set(err, ERROR_USAGE,
+			 "--action takes the name of an owner on GitHub, not "
+			 "'%s'",
+			 text);
+}
+
+static int good_push(struct init *in, const char *text, struct error *err)
+{
+	in->push = is_yes(text);
+	if (in->push || !strcasecmp(text, "n") || !strcasecmp(text, "no"))
+		return 0;
+	return error_set(err, ERROR_USAGE, "'%s' is not 'yes' or 'no'", text);
+}
+
+/* ---- all of it ---- */
+
+/* What flags said was not looked at yet. */
+static int take_words(struct init *in, struct error *err)
+{
+	if (good_workflow(in, in->workflow, err) < 0 ||
+	    good_schedule(in, in->schedule, err) < 0 ||
+	    (in->action && good_owner(in, in->action, err) < 0))
+		return -1;
 	in->no_remote = !strcmp(in->remote, "none");
 	if (in->push && in->no_remote)
 		return error_set(err, ERROR_USAGE,
@@ -187,10 +295,100 @@ static int take_words(struct init *in, struct error *err)
 	return 0;
 }
 
-int init_ask(struct init *in, struct error *err)
+static int ask_source(struct init *in, struct error *err)
+{
+	const struct question q = {
+		"Database file, or URL that answers with its export", NULL,
+		good_what
+	};
+	const int given = in->what != NULL;
+
+	if (settle(in, &in->what, q, err) < 0)
+		return -1;
+	/* before the questions, and not after them */
+	return given && in->asking ? good_what(in, in->what, err) : 0;
+}
+
+static int ask_storing(struct init *in, struct error *err)
 {
 	const char *branch, *remote, *usual_keep, *keep = NULL;
 
+	if (usual_remote(in, &remote, err) < 0 ||
+	    settle(in, &in->remote,
+		   (struct question){ "Git remote for a copy off-site: a name, "
+				      "a URL, or none",
+				      remote, good_remote },
+		   err) < 0 ||
+	    configured(in, "dbstow.branch", GITSTORE_BRANCH, &branch, err) <
+		    0 ||
+	    settle(in, &in->cmd->branch,
+		   (struct question){ "Branch of the snapshots", branch,
+				      good_branch },
+		   err) < 0 ||
+	    configured(in, "dbstow.keep", "8", &usual_keep, err) < 0)
+		return -1;
+	if (in->keep)
+		return 0;
+	if (settle(in, &keep,
+		   (struct question){ "How many snapshots to keep", usual_keep,
+				      good_keep },
+		   err) < 0)
+		return -1;
+	return good_keep(in, keep, err);
+}
+
+/* What is there already is what is proposed; --yes alone adds no workflow. */
+static int ask_workflow(struct init *in, struct error *err)
+{
+	const char *usual = is_url(in->what) ? "fetch" : "none";
+	const char *owner;
+
+	if (init_files_before(in, err) < 0)
+		return -1;
+	if (in->before.workflow)
+		usual = in->before.workflow;
+	if (settle(in, &in->workflow,
+		   (struct question){ "GitHub workflow: none, export or fetch",
+				      in->asking ? usual : "none",
+				      good_workflow },
+		   err) < 0)
+		return -1;
+	if (!strcmp(in->workflow, "none")) {
+		if (!in->schedule)
+			in->schedule = in->before.schedule;
+		return 0;
+	}
+	owner = in->before.owner ? in->before.owner : "later";
+	if (settle(in, &in->schedule,
+		   (struct question){ "How often: weekly or daily",
+				      in->before.schedule, good_schedule },
+		   err) < 0 ||
+	    settle(in, &in->action,
+		   (struct question){ "Owner on GitHub of the dbstow that "
+				      "workflows use, or later",
+				      owner, good_owner },
+		   err) < 0)
+		return -1;
+	if (!strcmp(in->action, "later"))
+		in->action = NULL;
+	return 0;
+}
+
+static int ask_push(struct init *in, struct error *err)
+{
+	const char *push = in->push || !in->asking ? "" : NULL;
+
+	if (!strcmp(in->remote, "none"))
+		return 0;
+	return settle(in, &push,
+		      (struct question){ "Bring the snapshot to the remote at "
+					 "once: yes or no",
+					 "yes", good_push },
+		      err);
+}
+
+int init_ask(struct init *in, struct error *err)
+{
 	in->asking = !in->yes && on_terminal();
 	if (!in->what)
 		in->what = getenv("DBSTOW_DB");
@@ -198,29 +396,8 @@ int init_ask(struct init *in, struct error *err)
 		in->what = NULL;
 	if (!in->asking && refuse_to_guess(in, err) < 0)
 		return -1;
-	if (settle(in, &in->what,
-		   "Database file, or URL that answers with its export", NULL,
-		   err) < 0 ||
-	    usual_remote(in, &remote, err) < 0 ||
-	    settle(in, &in->remote,
-		   "Git remote for a copy off-site: a name, a URL, or none",
-		   remote, err) < 0 ||
-	    configured(in, "dbstow.branch", GITSTORE_BRANCH, &branch, err) <
-		    0 ||
-	    settle(in, &in->cmd->branch, "Branch of the snapshots", branch,
-		   err) < 0 ||
-	    configured(in, "dbstow.keep", "8", &usual_keep, err) < 0)
-		return -1;
-	if (!in->keep && (settle(in, &keep, "How many snapshots to keep",
-				 usual_keep, err) < 0 ||
-			  parse_keep(in, keep, err) < 0))
-		return -1;
-	if (settle(in, &in->workflow, "GitHub workflow: none, export or fetch",
-		   is_url(in->what) ? "fetch" : "none", err) < 0)
-		return -1;
-	in->asking &= strcmp(in->workflow, "none") != 0;
-	if (settle(in, &in->schedule, "How often: weekly or daily", "weekly",
-		   err) < 0)
+	if (ask_source(in, err) < 0 || ask_storing(in, err) < 0 ||
+	    ask_workflow(in, err) < 0 || ask_push(in, err) < 0)
 		return -1;
 	return take_words(in, err);
 }

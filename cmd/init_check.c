@@ -15,7 +15,7 @@
 
 /* ---- the database ---- */
 
-static int check_database(struct init *in, struct error *err)
+int init_check_database(struct init *in, struct error *err)
 {
 	struct database_options o = { .scratch = in->scratch };
 	char tables[CMD_NUMBER_SIZE * 2], size[CMD_NUMBER_SIZE];
@@ -24,6 +24,8 @@ static int check_database(struct init *in, struct error *err)
 	uint64_t bytes = 0;
 	int rc = -1;
 
+	if (in->database_checked)
+		return 0;
 	if (database_open(&db, in->database, &o, err) == 0 &&
 	    database_begin(db, err) == 0 &&
 	    database_catalog(db, &c, err) == 0 &&
@@ -31,6 +33,7 @@ static int check_database(struct init *in, struct error *err)
 		init_say(in, "checked", "%s: %s, %s", in->database,
 			 cmd_count(tables, storing_tables(c), "table"),
 			 cmd_bytes(size, bytes));
+		in->database_checked = 1;
 		rc = 0;
 	}
 	catalog_free(c);
@@ -57,6 +60,7 @@ static int check_repository(struct init *in, struct error *err)
 {
 	const char *where = in->cmd->repo ? in->cmd->repo : ".";
 	char question[512];
+	int agreed;
 
 	gitstore_free(in->store); /* perhaps of another branch */
 	in->store = NULL;
@@ -64,7 +68,10 @@ static int check_repository(struct init *in, struct error *err)
 		snprintf(question, sizeof(question),
 			 "There is no git repository at '%s'. Make one?",
 			 where);
-		if (!init_agree(in, question))
+		agreed = init_agree(in, question, err);
+		if (agreed < 0)
+			return -1;
+		if (!agreed)
 			return error_set(err, ERROR_REFUSED,
 					 "no git repository at '%s'; run 'git "
 					 "init' there, name one with --repo, "
@@ -195,6 +202,19 @@ static int say_rules(struct init *in, struct remote *r, struct error *err)
 	return rc < 0 ? -1 : 0;
 }
 
+/* Who may read, as was just seen, may not push yet. */
+static int check_push(struct remote *r, const char *ref, struct error *err)
+{
+	struct error why = ERROR_INIT;
+
+	if (remote_may_push(r, ref, &why) == 0)
+		return 0;
+	return error_set(err, why.code,
+			 "the remote %s can be read, but would take no push: "
+			 "%s",
+			 remote_label(r), why.message);
+}
+
 static int look_at(struct init *in, struct remote *r, const char *url,
 		   struct error *err)
 {
@@ -202,7 +222,7 @@ static int look_at(struct init *in, struct remote *r, const char *url,
 	struct remote_ref there;
 
 	if (remote_refs(r, ref, &there, err) < 0 ||
-	    refuse_public(in, r, err) < 0 || remote_may_push(r, ref, err) < 0)
+	    refuse_public(in, r, err) < 0 || check_push(r, ref, err) < 0)
 		return -1;
 	if (remote_kind(r) == REMOTE_FILE)
 		warn_same_disk(in, url);
@@ -265,7 +285,8 @@ static int check_remotes(struct init *in, struct error *err)
 
 int init_check(struct init *in, struct error *err)
 {
-	if (in->database ? check_database(in, err) < 0 : check_url(in, err) < 0)
+	if (in->database ? init_check_database(in, err) < 0
+			 : check_url(in, err) < 0)
 		return -1;
 	if (check_repository(in, err) < 0 || check_branch(in, err) < 0 ||
 	    check_remotes(in, err) < 0)

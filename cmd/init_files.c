@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "cmd/init.h"
+#include "gitstore/sync.h"
 #include "snapshot/text.h"
 
 #define FILE_MAX ((size_t)1 << 20)
@@ -123,17 +125,15 @@ static int edit_keep(struct init *in, struct init_file *f, struct error *err)
 	return replace(f, "          keep: 8", line, err);
 }
 
-/* A branch of another name, for each step that looks at one. */
-static int edit_branch(struct init *in, struct init_file *f, struct error *err)
+/* One more input, for each step with a mode. */
+static int add_input(struct init_file *f, const char *name, const char *value,
+		     struct error *err)
 {
-	const char *branch = gitstore_branch(in->store);
 	struct buffer line = BUFFER_INIT;
 	int rc = -1;
 
-	if (!strcmp(branch, GITSTORE_BRANCH))
-		return 0;
-	buffer_str(&line, "          branch: ");
-	if (put_quoted(&line, "branch", branch, err) < 0)
+	buffer_printf(&line, "          %s: ", name);
+	if (put_quoted(&line, name, value, err) < 0)
 		goto done;
 	if (!buffer_cstr(&line))
 		error_nomem(err);
@@ -147,24 +147,164 @@ done:
 	return rc;
 }
 
-/* Whose action the workflow uses. */
-static int edit_owner(struct init *in, struct init_file *f, struct error *err)
+/* A remote that is not the repository that the workflow runs in. */
+static int add_remote(struct init *in, struct init_file *f, struct error *err)
 {
-	static const char owner[] = "<owner>";
+	const char *token = "          token: ${{ secrets.DBSTOW_TOKEN }}";
+
+	if (in->place != PLACE_NAMED)
+		return 0;
+	/* nothing is written to the own repository then */
+	edit(&f->text, "      contents: write", "      contents: read", 0);
+	edit(&f->text, "          mode: ", token, 1);
+	return add_input(f, "remote", in->url, err);
+}
+
+static int add_inputs(struct init *in, struct init_file *f, struct error *err)
+{
+	const char *branch = gitstore_branch(in->store);
+
+	if (add_remote(in, f, err) < 0)
+		return -1;
+	return strcmp(branch, GITSTORE_BRANCH)
+		       ? add_input(f, "branch", branch, err)
+		       : 0;
+}
+
+/* As the first snapshot was taken: else the next would be another source's, or
+ * its key would not be found. */
+static int add_storing_inputs(struct init *in, struct init_file *f,
+			      struct error *err)
+{
+	struct buffer option = BUFFER_INIT;
+	int rc = 0;
+
+	if (in->source)
+		rc = add_input(f, "source", in->source, err);
+	if (rc == 0 && in->kind == WORKFLOW_FETCH && in->header) {
+		buffer_printf(&option, "--header=%s", in->header);
+		rc = buffer_cstr(&option)
+			     ? add_input(f, "options", option.data, err)
+			     : error_nomem(err);
+	}
+	buffer_release(&option);
+	return rc;
+}
+
+/* Put a word in place of another, wherever it stands. */
+static int replace_word(struct init_file *f, const char *word, const char *with,
+			struct error *err)
+{
 	struct buffer out = BUFFER_INIT;
 	const char *p = f->text.data, *end = p + f->text.size, *at;
+	const size_t size = strlen(word);
 
-	if (!in->action)
-		return 0;
-	while ((at = memmem(p, (size_t)(end - p), owner, sizeof(owner) - 1))) {
+	while ((at = memmem(p, (size_t)(end - p), word, size))) {
 		buffer_add(&out, p, (size_t)(at - p));
-		buffer_str(&out, in->action);
-		p = at + sizeof(owner) - 1;
+		buffer_str(&out, with);
+		p = at + size;
 	}
 	buffer_add(&out, p, (size_t)(end - p));
 	buffer_release(&f->text);
 	f->text = out;
 	return buffer_failed(&out) ? error_nomem(err) : 0;
+}
+
+/* ---- what is there ---- */
+
+/* "https://host/o/r.git" and "git@host:o/r" are one place. @return new memory
+ */
+static char *place_of(const char *url)
+{
+	const char *rest = strstr(url, "://");
+	const char *at;
+	char *out, *colon;
+	size_t size;
+
+	rest = rest ? rest + 3 : url;
+	at = memchr(rest, '@', strcspn(rest, "/"));
+	out = strdup(at ? at + 1 : rest);
+	if (!out)
+		return NULL;
+	colon = strchr(out, ':');
+	if (!strstr(url, "://") && colon && colon < out + strcspn(out, "/"))
+		*colon = '/';
+	size = strlen(out);
+	while (size && out[size - 1] == '/')
+		out[--size] = '\0';
+	if (size > 4 && !strcmp(out + size - 4, ".git"))
+		out[size - 4] = '\0';
+	return out;
+}
+
+/* Where the workflows push to: of themselves, to the repository they run in,
+ * which is the work tree's origin. */
+static int find_place(struct init *in, struct error *err)
+{
+	struct sync_names origin;
+	char *a, *b;
+	int rc = 0;
+
+	in->place = PLACE_HERE;
+	if (sync_names_find(in->store, "origin", &origin, NULL) < 0)
+		return 0;
+	in->has_origin = 1;
+	a = place_of(origin.urls[0]);
+	b = in->url ? place_of(in->url) : NULL;
+	if (!a || (in->url && !b))
+		rc = error_nomem(err);
+	else if (b && strcasecmp(a, b) != 0)
+		in->place = strncmp(in->url, "https://", 8) ? PLACE_OTHERWISE
+							    : PLACE_NAMED;
+	free(a);
+	free(b);
+	sync_names_release(&origin);
+	return rc;
+}
+
+/* "uses: OWNER/dbstow/.github/actions/backup@v1"; NULL: none */
+static char *owner_in(const struct buffer *text)
+{
+	static const char action[] = "/dbstow/.github/actions/backup@";
+	const char *end, *p;
+
+	if (!text->size)
+		return NULL;
+	p = end = memmem(text->data, text->size, action, sizeof(action) - 1);
+	while (p && p > text->data && p[-1] &&
+	       strchr(INIT_OWNER_CHARACTERS, p[-1]))
+		p--;
+	return p && p < end ? strndup(p, (size_t)(end - p)) : NULL;
+}
+
+int init_files_before(struct init *in, struct error *err)
+{
+	static const char *const kinds[] = { "export", "fetch" };
+	const char *top = in->store ? gitstore_work_tree(in->store) : NULL;
+	static const char daily[] = "- cron: \"7 0 * * *\"";
+	char name[64], *path;
+
+	in->before.schedule = "weekly";
+	for (size_t i = 0; top && i < 2 && !in->before.workflow; i++) {
+		struct buffer text = BUFFER_INIT;
+
+		snprintf(name, sizeof(name), ".github/workflows/weekly-%s.yml",
+			 kinds[i]);
+		path = path_join(top, name);
+		if (!path)
+			return error_nomem(err);
+		/* what is wrong with it is told when it is to be written */
+		if (file_read(path, FILE_MAX, &text, NULL) == 0) {
+			in->before.workflow = kinds[i];
+			in->before.owner = owner_in(&text);
+			if (text.size && memmem(text.data, text.size, daily,
+						sizeof(daily) - 1))
+				in->before.schedule = "daily";
+		}
+		buffer_release(&text);
+		free(path);
+	}
+	return 0;
 }
 
 /* ---- which files ---- */
@@ -225,6 +365,8 @@ static int plan_workflow(struct init *in, const char *name, struct error *err)
 		rc = edit_keep(in, f, err);
 		if (rc == 0 && in->kind == WORKFLOW_EXPORT)
 			rc = edit_database(in, f, err);
+		if (rc == 0)
+			rc = add_storing_inputs(in, f, err);
 		if (rc == 0 && in->daily)
 			rc = replace(f, weekly,
 				     "    - cron: \"7 0 * * *\" # UTC; full "
@@ -235,9 +377,11 @@ static int plan_workflow(struct init *in, const char *name, struct error *err)
 		rc = replace(f, "          max-age: 8d # a week and a day",
 			     "          max-age: 2d", err);
 	if (rc == 0)
-		rc = edit_branch(in, f, err);
-	if (rc == 0)
-		rc = edit_owner(in, f, err);
+		rc = add_inputs(in, f, err);
+	if (rc == 0 && in->daily)
+		rc = replace_word(f, "# Every Sunday ", "# Every day ", err);
+	if (rc == 0 && in->action) /* whose the workflow uses */
+		rc = replace_word(f, "<owner>", in->action, err);
 	if (rc == 0 && buffer_failed(&f->text))
 		rc = error_nomem(err);
 	return rc < 0 ? -1 : look(in, f, err);
@@ -315,6 +459,7 @@ static int write_settings(struct init *in, struct error *err)
 static int agree(struct init *in, struct error *err)
 {
 	char question[512];
+	int agreed;
 
 	for (size_t i = 0; i < in->file_count; i++) {
 		const struct init_file *f = &in->files[i];
@@ -324,7 +469,10 @@ static int agree(struct init *in, struct error *err)
 		snprintf(question, sizeof(question),
 			 "'%s' is there and says something else. Change it?",
 			 f->path);
-		if (!init_agree(in, question))
+		agreed = init_agree(in, question, err);
+		if (agreed < 0)
+			return -1;
+		if (!agreed)
 			return error_set(err, ERROR_REFUSED,
 					 "'%s' is there and says something "
 					 "else; nothing was changed; add --yes "
@@ -346,7 +494,9 @@ int init_files_plan(struct init *in, struct error *err)
 					 "run init in a clone");
 		return 0;
 	}
-	rc = plan_settings(in, err);
+	rc = find_place(in, err);
+	if (rc == 0)
+		rc = plan_settings(in, err);
 	if (rc == 0 && in->kind == WORKFLOW_EXPORT)
 		rc = plan_workflow(in, "weekly-export.yml", err);
 	if (rc == 0 && in->kind == WORKFLOW_FETCH)

@@ -41,7 +41,7 @@ int staging_make(struct staging *s, const char *target, const char *path,
 static int replay(struct staging *s, const char *staged, const char *target,
 		  struct error *err)
 {
-	const struct restore_selection all = { 0 };
+	const struct restore_selection all = { .records = &s->staged };
 	struct restore_changes changes;
 
 	if (restore_into(staged, s->staged.catalog, target, &all, &changes,

@@ -239,6 +239,19 @@ static struct catalog *newest_catalog(const struct storing *s)
 	return newest;
 }
 
+int storing_note_engine(struct storing *s, struct error *err)
+{
+	struct catalog *newest = newest_catalog(s);
+	int rc = 0;
+
+	if (newest && records_are(newest)) {
+		s->info.engine = strdup(RECORDS_ENGINE);
+		rc = s->info.engine ? 0 : error_nomem(err);
+	}
+	catalog_free(newest);
+	return rc;
+}
+
 /** One branch, one kind: whoever restores its newest snapshot knows how. */
 static int check_engine(const struct storing *s, const struct catalog *newest,
 			struct error *err)

@@ -96,6 +96,10 @@ int storing_history(struct storing *s, struct error *err);
  *  After storing_history(). */
 int storing_is_stored(const struct storing *s);
 
+/** Set the engine in `info` to the newest snapshot's, where that can be read:
+ *  messages then speak of records.  After storing_history(). */
+int storing_note_engine(struct storing *s, struct error *err);
+
 /** Note on the branch that the content was found again; `info` has a time and
  *  a source.  @return 0; 1: the branch has another newest snapshot by now; -1
  */

@@ -134,6 +134,22 @@ const char *cmd_bytes(char out[CMD_NUMBER_SIZE], uint64_t bytes)
 	return out;
 }
 
+int cmd_bytes_parse(uint64_t *out, const char *text)
+{
+	static const char units[] = "kMG";
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+
+	/* 10^9 of the greatest unit are what 64 bits hold */
+	if (!digits || digits > (unit ? 9 : 12) || (text[digits] && !unit) ||
+	    (unit && text[digits + 1]))
+		return -1;
+	*out = strtoull(text, NULL, 10);
+	for (const char *u = units; unit && u <= unit; u++)
+		*out *= 1000;
+	return 0;
+}
+
 const char *cmd_count(char out[CMD_NUMBER_SIZE * 2], uint64_t n,
 		      const char *what)
 {

@@ -177,6 +177,13 @@ static const char *affinity_type(const char *type, int strict)
 	return "BLOB";
 }
 
+/* No key is a duration. */
+static void be_key(struct model_column *c)
+{
+	if (c->class == FIELD_BIGINT)
+		c->class = FIELD_INTEGER;
+}
+
 static int read_column(struct model *m, sqlite3_stmt *st, const char *sql,
 		       int strict)
 {
@@ -197,6 +204,7 @@ static int read_column(struct model *m, sqlite3_stmt *st, const char *sql,
 	if (m->table->columns[at].key) {
 		m->key = m->key == -1 ? at : -2;
 		c->not_null = 1;
+		be_key(c);
 	}
 	if (!fallback)
 		return 0;
@@ -275,8 +283,10 @@ static int read_parents(struct models *m, struct model *child,
 		last->parent_column =
 			to ? find_column(&m->items[parent], to, strlen(to))
 			   : m->items[parent].key;
-		if (last->parent_column >= 0)
+		if (last->parent_column >= 0) {
 			last->parent = parent;
+			be_key(last);
+		}
 	}
 	sqlite3_finalize(st);
 	return rc;

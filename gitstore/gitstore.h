@@ -60,6 +60,14 @@ int gitstore_is_there(const char *path);
  *  Borrowed. */
 const char *gitstore_work_tree(const struct gitstore *g);
 
+/**
+ * Can a branch be called so?  No repository is needed.
+ * @param out  receives its short name, borrowed from `branch`
+ * @return 0, or -1 with ERROR_USAGE
+ */
+int gitstore_branch_name(const char *branch, const char **out,
+			 struct error *err);
+
 /** Remove what was put but not committed, drop the lock.  NULL is allowed. */
 void gitstore_free(struct gitstore *g);
 

@@ -189,11 +189,11 @@ static int set_paths(struct gitstore *g, struct error *err)
 	return g->objects && g->common ? 0 : error_nomem(err);
 }
 
-static int set_branch(struct gitstore *g, const char *branch, struct error *err)
+int gitstore_branch_name(const char *branch, const char **out,
+			 struct error *err)
 {
 	const char *name = branch;
-	int valid = 0;
-	size_t size;
+	int valid = 0, rc;
 
 	/* a name in full; nobody means "refs/heads/refs/heads/x" */
 	if (!strncmp(name, "refs/heads/", strlen("refs/heads/")))
@@ -203,12 +203,27 @@ static int set_branch(struct gitstore *g, const char *branch, struct error *err)
 				 "'%s' is no branch of this repository; give "
 				 "the name of one, like '%s'",
 				 branch, GITSTORE_BRANCH);
-	size = strlen("refs/heads/") + strlen(name) + 1;
+	/* perhaps no repository is open yet */
+	if (git_libgit2_init() < 0)
+		return git_failed(err, ERROR_FAILED, "cannot start libgit2");
+	rc = git_branch_name_is_valid(&valid, name);
+	git_libgit2_shutdown();
 	/* libgit2 lets a DEL pass, git doesn't */
-	if (git_branch_name_is_valid(&valid, name) < 0 || !valid ||
-	    strchr(name, 0x7f))
+	if (rc < 0 || !valid || strchr(name, 0x7f))
 		return error_set(err, ERROR_USAGE,
 				 "'%s' cannot be the name of a branch", branch);
+	*out = name;
+	return 0;
+}
+
+static int set_branch(struct gitstore *g, const char *branch, struct error *err)
+{
+	const char *name;
+	size_t size;
+
+	if (gitstore_branch_name(branch, &name, err) < 0)
+		return -1;
+	size = strlen("refs/heads/") + strlen(name) + 1;
 	g->branch = strdup(name);
 	g->ref = malloc(size);
 	if (!g->branch || !g->ref)

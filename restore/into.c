@@ -181,6 +181,7 @@ int restore_into(const char *staged, const struct catalog *c,
 {
 	struct into in = { .target = target,
 			   .catalog = c,
+			   .records = what->records,
 			   .triggers = what->triggers };
 	int rc = -1;
 

@@ -98,6 +98,7 @@ struct into {
 	sqlite3 *db;
 	const char *target;
 	const struct catalog *catalog;
+	const struct staged_records *records; /* or NULL */
 	struct into_table *tables; /* selected ones in dependency order, then
 				      parents as they are found */
 	size_t table_count, selected_count;

@@ -6,13 +6,45 @@
  * then a statement of its own, so that what refuses it can be named.
  */
 #include "restore/into_internal.h"
+#include "restore/restore.h"
 #include "restore/restore_internal.h"
+#include "snapshot/catalog.h"
 
 /* ---- telling what was refused ---- */
+
+static const struct staged_name *name_of(const struct into *in,
+					 const struct into_table *t)
+{
+	const struct catalog *c = in->records ? in->records->catalog : NULL;
+
+	for (size_t i = 0; c && i < c->table_count; i++)
+		if (!sqlite3_stricmp(c->tables[i].name, t->name))
+			return &in->records->names[i];
+	return NULL;
+}
+
+/* @param key  the row's */
+static void refused(const struct into_table *t, const struct staged_name *name,
+		    const char *key, const char *why, struct error *err)
+{
+	if (name)
+		error_set(err, ERROR_FAILED,
+			  "model '%.200s', pk %.200s%s%.200s%s: the target "
+			  "refuses it: %s; nothing was changed",
+			  name->model, key, name->field ? ", field '" : "",
+			  name->field ? name->field : "",
+			  name->field ? "'" : "", why);
+	else
+		error_set(err, ERROR_FAILED,
+			  "the target refuses row %.200s of table '%s': %s; "
+			  "nothing was changed",
+			  key, t->name, why);
+}
 
 static int row_failed(struct into *in, const struct into_table *t, int list,
 		      int64_t n, struct error *err)
 {
+	const struct staged_name *name = name_of(in, t);
 	sqlite3_str *sql;
 	sqlite3_stmt *stmt = NULL;
 	char why[1024];
@@ -26,7 +58,10 @@ static int row_failed(struct into *in, const struct into_table *t, int list,
 	snprintf(why, sizeof why, "%s", sqlite3_errmsg(in->db));
 	sql = sqlite3_str_new(in->db);
 	sqlite3_str_appendall(sql, "SELECT ");
-	add_key_text(sql, "s", &t->staged);
+	if (name)
+		sqlite3_str_appendf(sql, "ifnull(s.\"%w\", '?')", name->key);
+	else
+		add_key_text(sql, "s", &t->staged);
 	sqlite3_str_appendf(sql, " FROM staged.\"%w\" AS s WHERE ", t->name);
 	add_key_listed(sql, "s", &t->staged, list);
 	if (target_prepare(in->db, &stmt, sqlite3_str_finish(sql), err,
@@ -34,11 +69,8 @@ static int row_failed(struct into *in, const struct into_table *t, int list,
 		return -1;
 	sqlite3_bind_int64(stmt, 1, n);
 	if (sqlite3_step(stmt) == SQLITE_ROW)
-		error_set(err, ERROR_FAILED,
-			  "the target refuses row %.200s of table '%s': %s; "
-			  "nothing was changed",
-			  (const char *)sqlite3_column_text(stmt, 0), t->name,
-			  why);
+		refused(t, name, (const char *)sqlite3_column_text(stmt, 0),
+			why, err);
 	else
 		target_failed(in->db, err, "cannot write table '%s'", t->name);
 	sqlite3_finalize(stmt);

@@ -191,13 +191,25 @@ static int stage_models(struct stage *s, struct error *err)
 
 /* ---- what restore_into() wants to know ---- */
 
+static int name_rows(const struct staged_table *t, struct staged_name *out)
+{
+	int key = t->list ? t->list->own : t->model->key;
+
+	out->model = strdup(t->label);
+	out->key = strdup(t->model->columns[key].name);
+	if (t->list)
+		out->field = strdup(t->list->field);
+	return out->model && out->key && (out->field || !t->list) ? 0 : -1;
+}
+
 static int describe(struct stage *s, struct staged_records *out,
 		    struct error *err)
 {
 	size_t count = 0;
 
 	out->catalog = catalog_new();
-	if (!out->catalog)
+	out->names = calloc(s->models->count + 1, sizeof(*out->names));
+	if (!out->catalog || !out->names)
 		return error_nomem(err);
 	out->catalog->encoding = s->catalog->encoding;
 	for (size_t i = 0; i < s->models->count; i++) {
@@ -208,7 +220,9 @@ static int describe(struct stage *s, struct staged_records *out,
 		t = catalog_add_table(out->catalog);
 		if (t)
 			t->name = strdup(s->tables[i].model->table->name);
-		if (!t || !t->name)
+		if (!t || !t->name ||
+		    name_rows(&s->tables[i],
+			      &out->names[out->catalog->table_count - 1]) < 0)
 			return error_nomem(err);
 		t->rows = s->tables[i].rows;
 		count += (size_t)s->tables[i].chosen;
@@ -283,6 +297,12 @@ done:
 
 void staged_records_release(struct staged_records *s)
 {
+	for (size_t i = 0; s->names && i < s->catalog->table_count; i++) {
+		free(s->names[i].model);
+		free(s->names[i].field);
+		free(s->names[i].key);
+	}
+	free(s->names);
 	catalog_free(s->catalog);
 	free(s->tables);
 	memset(s, 0, sizeof(*s));

@@ -126,10 +126,14 @@ int restore_layout(const char *target, int32_t *page_size, int *wal,
 int restore_replace(const char *built, const char *target, int busy_timeout_ms,
 		    char **note, struct error *err);
 
+struct staged_records;
+
 struct restore_selection {
 	const char *const *tables; /* the user's --table, or NULL: all */
 	size_t table_count;
-	int triggers; /* let triggers run */
+	const struct staged_records *records; /* rows are called what they are
+						 of these; or NULL */
+	int triggers;                         /* let triggers run */
 	int busy_timeout_ms;
 	int dry_run; /* roll back at the end */
 };
@@ -179,11 +183,19 @@ struct restore_records {
 	struct restore_progress *progress; /* or NULL */
 };
 
+/** What a table's rows are to those who know the records. */
+struct staged_name {
+	char *model; /* "shop.Book"; of a join table: whose list it keeps */
+	char *field; /* of that list, or NULL */
+	char *key;   /* column with the pk */
+};
+
 struct staged_records {
 	struct catalog *catalog; /* for restore_into() */
 	const char **tables;     /* chosen ones, join tables too; borrowed from
 				    the catalog */
 	size_t table_count;
+	struct staged_name *names; /* of the catalog's tables */
 };
 
 /**

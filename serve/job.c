@@ -2,10 +2,11 @@
  * job.c - one export, in a thread of its own
  *
  * The thread opens the database, begins its one transaction, finds out whether
- * the client has this content already, and writes the document into a ring.
- * The thread that speaks HTTP reads the ring and is never kept waiting: it is
- * woken.  A client that takes nothing makes the thread wait, with its
- * transaction; when to stop() that is the reader's affair.
+ * the client has this content already, and writes the document into a spool.
+ * The thread that speaks HTTP reads from there and is never kept waiting: it is
+ * woken.  The spool holds what a slow client has not taken yet; where that is
+ * more than it may hold, the thread waits, with its transaction, and when to
+ * stop() that is the reader's affair.
  *
  * The entity tag.  The document tells when it was made, so two documents of
  * one content differ in bytes: the tag is a weak one, the same for all codings
@@ -34,9 +35,8 @@
 #include "snapshot/catalog.h"
 #include "snapshot/manifest.h"
 
-#define RING_BYTES ((size_t)256 << 10)
-#define LOOK_S     10
-#define BUSY_MS    5000
+#define LOOK_S  10
+#define BUSY_MS 5000
 
 struct job {
 	struct job_options o;
@@ -53,14 +53,11 @@ struct job {
 	pthread_t thread;
 	int running;
 	atomic_int stop;
+	struct spool *spool;
 	pthread_mutex_t lock; /* for what follows */
-	pthread_cond_t changed;
 	enum job_state state;
 	char tag[TAG_SIZE];
 	struct error failed;
-	unsigned char *ring;
-	size_t at, fill;
-	int awaited; /* the reader found nothing */
 	int ended;
 };
 
@@ -83,41 +80,11 @@ static void tell(struct job *j, enum job_state state)
 	wake(j);
 }
 
-/* ---- the ring ---- */
-
-static size_t put_piece(struct job *j, const unsigned char *data, size_t size)
-{
-	size_t to = (j->at + j->fill) % RING_BYTES;
-
-	if (size > RING_BYTES - j->fill)
-		size = RING_BYTES - j->fill;
-	if (size > RING_BYTES - to)
-		size = RING_BYTES - to;
-	memcpy(j->ring + to, data, size);
-	j->fill += size;
-	return size;
-}
-
 static int put(void *payload, const void *data, size_t size, struct error *err)
 {
-	const unsigned char *from = data;
 	struct job *j = payload;
-	size_t done;
 
-	pthread_mutex_lock(&j->lock);
-	while (size && !j->stop) {
-		done = put_piece(j, from, size);
-		from += done;
-		size -= done;
-		if (done && j->awaited) {
-			j->awaited = 0;
-			wake(j);
-		}
-		if (size && !done)
-			pthread_cond_wait(&j->changed, &j->lock);
-	}
-	pthread_mutex_unlock(&j->lock);
-	return size ? error_set(err, ERROR_INTERRUPTED, "stopped") : 0;
+	return spool_put(j->spool, data, size, err);
 }
 
 static int compress(void *payload, const void *data, size_t size,
@@ -348,12 +315,15 @@ static void *run(void *payload)
 
 static int begin(struct job *j, const struct job_options *o, struct error *err)
 {
+	const struct serve_options *s = o->serve;
+
 	j->o = *o;
-	j->ring = malloc(RING_BYTES);
 	if (o->if_none_match)
 		j->if_none_match = strdup(o->if_none_match);
-	if (!j->ring || (o->if_none_match && !j->if_none_match))
+	if (o->if_none_match && !j->if_none_match)
 		return error_nomem(err);
+	if (spool_new(&j->spool, s->spool, s->spool_bytes, o->wake, err) < 0)
+		return -1;
 	if (pthread_create(&j->thread, NULL, run, j))
 		return error_set(err, ERROR_FAILED, "cannot start a thread");
 	j->running = 1;
@@ -368,7 +338,6 @@ int job_start(struct job **out, const struct job_options *o, struct error *err)
 	if (!j)
 		return error_nomem(err);
 	pthread_mutex_init(&j->lock, NULL);
-	pthread_cond_init(&j->changed, NULL);
 	if (begin(j, o, err) < 0) {
 		job_free(j);
 		return -1;
@@ -392,51 +361,31 @@ const char *job_tag(struct job *j)
 	return j->tag;
 }
 
-static size_t get_piece(struct job *j, unsigned char *out, size_t size)
+ssize_t job_read(struct job *j, void *out, size_t room, struct error *err)
 {
-	if (size > j->fill)
-		size = j->fill;
-	if (size > RING_BYTES - j->at)
-		size = RING_BYTES - j->at;
-	memcpy(out, j->ring + j->at, size);
-	j->at = (j->at + size) % RING_BYTES;
-	j->fill -= size;
-	return size;
-}
+	/* asked first: what is put before the end is then seen */
+	int ended = job_ended(j);
+	ssize_t got = spool_take(j->spool, out, room, err);
 
-ssize_t job_read(struct job *j, void *out, size_t room)
-{
-	ssize_t got = 0;
-
-	pthread_mutex_lock(&j->lock);
-	if (j->fill) {
-		got = (ssize_t)get_piece(j, out, room);
-		pthread_cond_signal(&j->changed);
-	} else if (j->ended) {
-		got = j->failed.code ? -2 : -1;
-	} else {
-		j->awaited = 1;
-	}
-	pthread_mutex_unlock(&j->lock);
-	return got;
+	if (got < 0)
+		return -2;
+	if (got > 0 || !ended)
+		return got;
+	if (j->failed.code == ERROR_NONE)
+		return -1;
+	error_set(err, j->failed.code, "%s", j->failed.message);
+	return -2;
 }
 
 int job_ready(struct job *j)
 {
-	int ready;
-
-	pthread_mutex_lock(&j->lock);
-	ready = j->fill || j->ended;
-	pthread_mutex_unlock(&j->lock);
-	return ready;
+	return job_ended(j) || spool_filled(j->spool);
 }
 
 void job_stop(struct job *j)
 {
-	pthread_mutex_lock(&j->lock);
 	j->stop = 1;
-	pthread_cond_signal(&j->changed);
-	pthread_mutex_unlock(&j->lock);
+	spool_stop(j->spool);
 }
 
 int job_ended(struct job *j)
@@ -466,9 +415,8 @@ void job_free(struct job *j)
 	catalog_free(j->catalog);
 	gzip_free(j->gzip);
 	buffer_release(&j->identity);
-	pthread_cond_destroy(&j->changed);
+	spool_free(j->spool);
 	pthread_mutex_destroy(&j->lock);
 	free(j->if_none_match);
-	free(j->ring);
 	free(j);
 }

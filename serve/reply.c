@@ -92,6 +92,7 @@ enum MHD_Result reply_unchanged(struct request *r)
 /* libmicrohttpd's client can take more. */
 static ssize_t more(void *cls, uint64_t at, char *out, size_t room)
 {
+	struct error err = ERROR_INIT;
 	struct request *r = cls;
 	ssize_t got;
 
@@ -99,12 +100,11 @@ static ssize_t more(void *cls, uint64_t at, char *out, size_t room)
 	if (r->gone || !r->job)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	r->moved_ms = server_now_ms();
-	got = job_read(r->job, out, room);
+	got = job_read(r->job, out, room, &err);
 	if (got == -1)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (got == -2) {
-		server_say(r->server, "an export failed: %s",
-			   job_error(r->job)->message);
+		server_say(r->server, "an export failed: %s", err.message);
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	}
 	if (got == 0) {

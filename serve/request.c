@@ -172,7 +172,7 @@ static void unqueue(struct server *s, struct request *r)
 	for (struct request **at = &s->exports; *at; at = &(*at)->next) {
 		if (*at == r) {
 			*at = r->next;
-			s->export_count--;
+			*(r->made ? &s->made_count : &s->export_count) -= 1;
 			return;
 		}
 	}

@@ -7,18 +7,21 @@
  * Plain HTTP, meant for this machine or for a socket: TLS is a proxy's.  One
  * request a connection, no bodies, nothing of a request names a file.  One
  * thread speaks HTTP (libmicrohttpd); an export runs in a thread of its own
- * and writes into a bounded ring, from which the client is fed.
+ * and writes into a bounded file, from which the client is fed: a slow one
+ * keeps neither the database's transaction open nor others waiting.
  */
 #ifndef SERVE_SERVE_H
 #define SERVE_SERVE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 
 #define SERVE_LISTEN        "127.0.0.1:8790"
 #define SERVE_KEYS_VARIABLE "DBSTOW_SERVE_KEYS"
 
+#define SERVE_SPOOL_BYTES UINT64_C(1000000000)
 #define SERVE_QUEUE       4
 #define SERVE_TIMEOUT_S   3600
 #define SERVE_IDLE_S      30
@@ -32,6 +35,9 @@ struct serve_options {
 	const char *source;    /* what the database is called in documents */
 	const char *version;   /* of this tool */
 	const char *scratch;   /* see database_options; or NULL */
+	const char *spool;     /* folder for documents on their way; NULL: none,
+				  they are made as fast as they are taken */
+	uint64_t spool_bytes;  /* of one at most */
 	const char *listen;    /* "127.0.0.1:8790", "[::1]:0", "8790",
 				  "unix:PATH"; NULL: SERVE_LISTEN, or the socket
 				  that systemd hands over */

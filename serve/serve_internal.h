@@ -85,6 +85,41 @@ int gzip_add(struct gzip *g, const void *data, size_t size, int last,
 /** NULL is allowed. */
 void gzip_free(struct gzip *g);
 
+/* ---- spool.c: a document between who makes it and who takes it ---- */
+
+struct spool;
+
+/** Can documents of up to `most` bytes be kept in the folder? */
+int spool_check(const char *folder, uint64_t most, struct error *err);
+
+/**
+ * @param folder  for a file without a name; NULL, or where that can't be made:
+ *                256 KiB in memory
+ * @param most    bytes that may lie there, and no more than a quarter of what
+ *                is free
+ * @param wake    eventfd, written to when there is something for who found
+ *                nothing
+ */
+int spool_new(struct spool **out, const char *folder, uint64_t most, int wake,
+	      struct error *err);
+
+/** Waits while it is full.  From one thread.
+ *  @return 0, or -1: ERROR_INTERRUPTED after spool_stop(), or it can't write */
+int spool_put(struct spool *s, const void *data, size_t size,
+	      struct error *err);
+
+/** From one thread. @return bytes; 0: there are none now; -1 */
+ssize_t spool_take(struct spool *s, void *out, size_t room, struct error *err);
+
+/** Would spool_take() have some? */
+int spool_filled(struct spool *s);
+
+/** Who puts is not to wait any more, but to fail. */
+void spool_stop(struct spool *s);
+
+/** NULL is allowed. */
+void spool_free(struct spool *s);
+
 /* ---- job.c: one export, in a thread of its own ---- */
 
 #define TAG_SIZE (OBJECT_HEX_SIZE + 8)
@@ -126,8 +161,8 @@ enum job_state job_state(struct job *j);
 const char *job_tag(struct job *j);
 
 /** @return bytes; 0: none yet, and `wake` is written to when that changes; -1:
- *  the end; -2: it failed, job_error() */
-ssize_t job_read(struct job *j, void *out, size_t room);
+ *  the end; -2: it failed, with an error */
+ssize_t job_read(struct job *j, void *out, size_t room, struct error *err);
 
 /** Would job_read() have something else than 0? */
 int job_ready(struct job *j);
@@ -138,7 +173,7 @@ void job_stop(struct job *j);
 /** Has its thread ended, and its transaction with it? */
 int job_ended(struct job *j);
 
-/** Why it failed; after job_ended(), or with JOB_FAILED. Borrowed. */
+/** Why it failed, with JOB_CLOSED and JOB_FAILED. Borrowed. */
 const struct error *job_error(struct job *j);
 
 /** Stops it and waits.  NULL is allowed. */

@@ -335,11 +335,25 @@ static int allow_files(const struct server *s, struct error *err)
 	return 0;
 }
 
+/* It works without, but whoever is slow is then waited for. */
+static void check_spool(struct server *s)
+{
+	struct error why = ERROR_INIT;
+
+	if (s->o->spool &&
+	    spool_check(s->o->spool, s->o->spool_bytes, &why) < 0)
+		server_say(s,
+			   "exports cannot be kept for slow clients: %s; give "
+			   "another folder with --scratch, or --spool 0",
+			   why.message);
+}
+
 static int start(struct server *s, struct error *err)
 {
 	const struct serve_options *o = s->o;
 	size_t keys;
 
+	check_spool(s);
 	if (keys_load(&s->keys, o->keys_file, err) < 0 ||
 	    allow_files(s, err) < 0 || place_open(&s->place, o, err) < 0 ||
 	    health_new(&s->health, o->db, o->allow_empty, s->wake, err) < 0 ||

@@ -42,6 +42,7 @@ struct request {
 	int suspended; /* libmicrohttpd leaves it alone until it is resumed */
 	int gone;      /* nobody waits for it, or not any more */
 	int refused;   /* it will not have its turn */
+	int made;      /* its job has ended: only the client is waited for */
 	struct job *job;
 	enum coding coding;
 	char *if_none_match;
@@ -62,7 +63,8 @@ struct server {
 	struct client *oldest, *newest;
 	size_t client_count;
 	struct request *exports; /* in the order in which they came */
-	size_t export_count;
+	size_t export_count;     /* that wait or run */
+	size_t made_count;       /* that are only taken any more */
 	size_t health_waiting;
 	int looked;          /* at the database, once by itself */
 	struct job *running; /* the one that may have a transaction */

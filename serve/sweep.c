@@ -16,6 +16,8 @@
 #define ANSWER_MS     10000 /* to take a short answer */
 /* Clients and proxies give up what is silent for half a minute or a minute. */
 #define TURN_MS 15000
+/* Documents that lie here until their clients have taken them. */
+#define MADE_MOST 16
 
 /* ---- turns ---- */
 
@@ -29,7 +31,7 @@ static void next_turn(struct server *s)
 
 	while (r && (r->stage != STAGE_QUEUED || r->gone || r->refused))
 		r = r->next;
-	if (!r || s->running)
+	if (!r || s->running || s->made_count >= MADE_MOST)
 		return;
 	o.coding = r->coding;
 	o.if_none_match = r->if_none_match;
@@ -42,7 +44,7 @@ static void next_turn(struct server *s)
 	s->running = r->job;
 }
 
-/* Its transaction is over; its last bytes may still be on their way. */
+/* Its transaction is over; its bytes may still be on their way. */
 static void end_turn(struct server *s)
 {
 	struct request *r = s->exports;
@@ -51,8 +53,13 @@ static void end_turn(struct server *s)
 		return;
 	while (r && r->job != s->running)
 		r = r->next;
-	if (!r) /* its client has left */
+	if (r) {
+		r->made = 1;
+		s->made_count++;
+		s->export_count--;
+	} else { /* its client has left */
 		job_free(s->running);
+	}
 	s->running = NULL;
 }
 

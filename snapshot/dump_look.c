@@ -90,14 +90,40 @@ static int shape_of(const char *p, const char *end)
 	return *p == '"' ? shape_of_name(p + 1, end) : DUMP_MODELS;
 }
 
+/* The program that undoes the compression, or NULL: there is none. */
+static const char *packed_with(const char *head)
+{
+	static const struct {
+		char magic[3];
+		const char *program;
+	} kinds[] = {
+		{ { '\x1f', '\x8b', '\x08' }, "gzip" },
+		{ { '\x28', '\xb5', '\x2f' }, "zstd" },
+		{ { 'B', 'Z', 'h' }, "bzip2" },
+		{ { '\xfd', '7', 'z' }, "xz" },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!memcmp(head, kinds[i].magic, sizeof(kinds[i].magic)))
+			return kinds[i].program;
+	return NULL;
+}
+
 /* @return 0; 1: too short to tell; -1 */
 static int pass_mark(struct dump_look *l, const char *label, struct error *err)
 {
 	static const char utf8[] = "\xef\xbb\xbf", le[] = "\xff\xfe",
 			  be[] = "\xfe\xff";
+	const char *program;
 
 	if (l->head.size < 3)
 		return 1;
+	program = packed_with(l->head.data);
+	if (program)
+		return error_set(err, ERROR_FAILED,
+				 "%s is compressed; decompress it first, such "
+				 "as with: %s -dc FILE | dbstow import -",
+				 label, program);
 	if (!memcmp(l->head.data, le, 2) || !memcmp(l->head.data, be, 2))
 		return error_set(
 			err, ERROR_FAILED,

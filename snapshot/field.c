@@ -264,6 +264,23 @@ static int decode_decimal(struct value *out, const char *data, size_t size,
 	return rc ? unfit(FIELD_DECIMAL, data, size, err) : 0;
 }
 
+static int decode_integer(struct json_piece json, struct value *out,
+			  struct error *err)
+{
+	char shown[4 * SHOWN_MAX + 8];
+	int rc = integer_parse(&out->integer, json.data, json.size);
+
+	out->class = VALUE_INTEGER;
+	if (rc == 2) {
+		show(shown, json.data, json.size);
+		return error_set(err, ERROR_FAILED,
+				 "'%s' is an integer of more than 64 bits, "
+				 "which SQLite does not have",
+				 shown);
+	}
+	return rc ? unfit(FIELD_INTEGER, json.data, json.size, err) : 0;
+}
+
 static int decode_string(enum field_class class, struct buffer *text,
 			 struct value *out, struct error *err)
 {
@@ -298,8 +315,9 @@ static int decode_string(enum field_class class, struct buffer *text,
 	case FIELD_BLOB:
 		rc = decode_blob(text);
 		break;
+	case FIELD_INTEGER: /* as loaddata takes it */
+		return decode_integer((struct json_piece){ p, size }, out, err);
 	case FIELD_BOOL:
-	case FIELD_INTEGER:
 		rc = -1;
 		break;
 	}
@@ -307,23 +325,6 @@ static int decode_string(enum field_class class, struct buffer *text,
 		return unfit(class, p, size, err);
 	be_text(out, class == FIELD_BLOB ? VALUE_BLOB : VALUE_TEXT, text);
 	return buffer_failed(text) ? error_nomem(err) : 0;
-}
-
-static int decode_integer(struct json_piece json, struct value *out,
-			  struct error *err)
-{
-	char shown[4 * SHOWN_MAX + 8];
-	int rc = integer_parse(&out->integer, json.data, json.size);
-
-	out->class = VALUE_INTEGER;
-	if (rc == 2) {
-		show(shown, json.data, json.size);
-		return error_set(err, ERROR_FAILED,
-				 "'%s' is an integer of more than 64 bits, "
-				 "which SQLite does not have",
-				 shown);
-	}
-	return rc ? unfit(FIELD_INTEGER, json.data, json.size, err) : 0;
 }
 
 static int decode_number(enum field_class class, struct json_piece json,

@@ -6,7 +6,7 @@
  *
  *     declared              in a record                  in the database
  *     bool                  true                         1
- *     integer, smallint     42                           42
+ *     integer, smallint     42, or "42"                  42
  *     bigint                42, or a duration            42, microseconds
  *     real                  1.5, "Infinity"              1.5, infinite
  *     decimal               "10.50"                      10.5

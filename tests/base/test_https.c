@@ -245,6 +245,10 @@ static void nothing_follows_a_redirect(void **state)
 		       "'https://elsewhere.example/x', which is not followed; "
 		       "if you trust that address, use it");
 	forget(state);
+	assert_int_equal(ask(f, "nowhere", NOTHING), -1);
+	assert_said(f, "'https://HOST/nowhere' answered 302, a redirect that "
+		       "does not say where to; is it the right address?");
+	forget(state);
 	assert_int_equal(ask(f, "same", NOTHING), 0);
 	assert_int_equal(f->reply.status, 304);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Documents without a schema become record snapshots: each shape, in any
 order, digit for digit; cut, doubled or hostile ones change nothing."""
-import json, os, re, shutil, subprocess, sys, tarfile
+import gzip, json, os, re, shutil, subprocess, sys, tarfile
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 from servers import Tcp, read_request
@@ -200,6 +200,7 @@ refused('[{"model": "a", "pk": 1, "fields": {"x": %s}}]' % ("[" * 5000 + "]" * 5
 refused('[{"model": "a\\u001b[31m", "pk": 1, "fields": {}}]', r": line 1: record 1 \(pk 1\): its 'model' is no model's name")
 refused("[%s]" % users[0].replace("joined", "username"), r": line 1: record 1 \(auth.user, pk -7\): it has the member 'username' twice")
 refused("\ufeff[]".encode("utf-16-le"), " is UTF-16, and JSON is UTF-8; let the application write the file itself .*", 1)
+refused(gzip.compress(b"[]"), " is compressed; decompress it first, such as with: gzip -dc FILE \\| dbstow import -", 1)
 dbstow("import", "dump.json", "--repo", "repo", "--source", "other", status=6)
 
 # every cut of a small one, in both shapes
@@ -282,6 +283,8 @@ with Tcp(serve) as web:
     fetch("dump.json", "--repo", "repo", err="~unchanged: snapshot [0-9a-f]{8} holds the same content")
     r = json.loads(fetch("dump.json", "--repo", "repo", "--json", err="~unchanged: .*; the server has no other").out)
     check((r["read"], r["drill"]) == (False, "none (no schema)"), "etag: %s" % r)
+    r = fetch("dump.json", "--repo", "repo")
+    check(r.err.startswith("app: 2 models, 3,005 records, 528 kB of JSON\nunchanged: "), r.err)
     for name in ("dump.json", "models.json"):
         before = state()
         fetch(name + "-cut", "--repo", "repo", status=3, err="~dbstow: '.*' is incomplete: it ends in line \\d+; get it again")

@@ -329,6 +329,24 @@ dbstow("export", "app.db", "--format", "dumpdata", "--repo", "repo", status=2, e
 dbstow("export", "app.db", "--map", "map.json", "--repo", "repo", status=2, err="dbstow: --map is for --format dumpdata")
 dbstow("export", "app.db", "--output", "x.json", "--format", "dumpdata", "--map", "none.json", status=2, err="dbstow: there is no file 'none.json'")
 
+# ---- integers as text, as whoever writes records by hand has them ----
+
+texts = json.loads(json.dumps(RECORDS))
+for r in texts:
+    r["pk"] = str(r["pk"])
+    for name in ("best", "book", "order", "count", "pages", "small"):
+        if isinstance(r["fields"].get(name), int):
+            r["fields"][name] = str(r["fields"][name])
+    r["fields"].update((n, list(map(str, r["fields"][n]))) for n in ("gifts", "groups") if n in r["fields"])
+check(texts != RECORDS, "nothing is text")
+write("texts.json", texts)
+migrated("new.db")
+manage("new.db", "loaddata", "-v0", "texts.json")
+check(answers("new.db") == BEFORE, "loaddata of integers as text:\n%s\n%s" % (answers("new.db"), BEFORE))
+migrated("new.db")
+dbstow("restore", "--into", "--from", "texts.json", "--to", "new.db", "--map", "map.json", "--yes", "--repo", "repo")
+check(answers("new.db") == BEFORE, "integers as text")
+
 # ---- dates without a zone ----
 
 migrated("local.db", zone="0")
@@ -390,7 +408,7 @@ write("tags.json", [dict(tag, fields={"size": None}), dict(tag, pk="T", fields={
 sql("checked.db", "CREATE TABLE shop_tag(name varchar(20) PRIMARY KEY, size integer CHECK (size > 1))")
 new_repo("repo3")
 dbstow("import", "tags.json", "--repo", "repo3", "--source", "app", "--schema-db", "checked.db", status=3,
-       err="~dbstow: drill: the target refuses row 1 of table 'shop_tag': CHECK constraint failed: .*; nothing was stored")
+       err="~dbstow: drill: model 'shop.tag', pk [^ ]+: the target refuses it: CHECK constraint failed: .*; nothing was stored")
 check(tip("repo3") is None, "stored")
 dbstow("import", "tags.json", "--repo", "repo3", "--source", "app", "--schema-db", "plain.db")
 dbstow("import", "dump.json", "--always", "--repo", "repo", "--source", "app", "--schema-db", "old.db", status=3,

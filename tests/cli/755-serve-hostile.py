@@ -160,8 +160,57 @@ with Serving("app.db", "--per-client", "2", keys=KEY, log="each.log") as s:
     time.sleep(0.3)
     check(s.ask("/healthz").status == 200, "after the two")
 
-# ---- who does not take what he asked for ----
-with Serving("big.db", "--idle", "2", "--queue", "1", keys=KEY, log="slow.log") as s:
+# ---- who does not take what he asked for: neither others nor writers wait for him ----
+with Serving("big.db", "--scratch", ".", keys=KEY, log="kept.log") as s:
+    files, before = s.files(), sorted(os.listdir("."))
+    slow = []
+    for _ in range(3):
+        c = s.connect(60)
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        c.sendall(s.head(key=KEY))
+        slow.append((c, c.recv(12)))
+    check([head for _, head in slow] == [b"HTTP/1.1 200"] * 3, "slow ones: %s" % slow)
+    check(whole(s.ask(key=KEY)), "somebody beside them")
+    query("big.db", "UPDATE t SET data = '' WHERE id = 1")
+    check(sorted(os.listdir(".")) == before, "there is a file with a name")
+    # it lies there for them to the end, as it was
+    for c, head in slow:
+        data = bytearray(head)
+        while piece := c.recv(1 << 20):
+            data += piece
+        c.close()
+        a = Answer(bytes(data))
+        check(whole(a) and len(a.body) > big and b'{"id":1,"data":""}' not in a.body, "a slow one: %s" % a.status)
+    s.check_files(files)
+    check(" cut off" not in s.said(), s.said())
+
+    # more than may lie here wait for their turn
+    many = [s.connect(60) for _ in range(16)]
+    for c in many:
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        c.sendall(s.head(key=KEY))
+        check(c.recv(12) == b"HTTP/1.1 200", "one of many")
+    waiting = []
+    t = threading.Thread(target=lambda: waiting.append(s.ask(key=KEY)))
+    t.start()
+    t.join(1)
+    check(t.is_alive() and s.ask("/healthz").status == 200, "more than may lie here: %s" % waiting)
+    for c in many:
+        c.close()
+    t.join()
+    check(whole(waiting[0]), "who waited for room")
+    s.check_files(files)
+
+# without a place for it
+for how, said in ((["--spool", "0"], ""),
+                  (["--scratch", "nowhere"], "dbstow: exports cannot be kept for slow clients: cannot tell the free space of 'nowhere': No such "
+                   "file or directory; give another folder with --scratch, or --spool 0\n")):
+    with Serving("app.db", *how, keys=KEY, log="none.log") as s:
+        check(whole(s.ask(key=KEY)) and s.said().startswith(said + "dbstow: serving"), s.said())
+dbstow("serve", "app.db", "--spool", "1T", status=2, err="dbstow: --spool '1T' is no number of bytes such as 500M or 10G", env={"DBSTOW_SERVE_KEYS": KEY})
+
+# ---- then an export is made as fast as it is taken, and the others wait ----
+with Serving("big.db", "--spool", "0", "--idle", "2", "--queue", "1", keys=KEY, log="slow.log") as s:
     files = s.files()
     slow = s.connect()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -209,7 +258,7 @@ def slowly(s, answers, began):
     answers.append(Answer(bytes(data)))
 
 
-s = Serving("big.db", keys=KEY, log="end.log")
+s = Serving("big.db", "--spool", "0", keys=KEY, log="end.log")
 answers, began, queued = [], threading.Event(), []
 t = threading.Thread(target=slowly, args=(s, answers, began))
 t.start()

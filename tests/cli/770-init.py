@@ -85,8 +85,8 @@ check(steps(r) == ["checked app.db: 1 table, SIZE", "made git repository .",
                    "stored snapshot ID, restorable: restored once and equal", "written .dbstow"], r.out)
 check(next_of(r) == [
     "git remote add origin URL, then dbstow init again: there is no copy off-site",
-    "git add .dbstow && git commit -m 'Database backups' && git push",
-    "cron: 7 0 * * 0  dbstow export '%s/flags/app.db' --repo '%s/flags' --quiet" % (HERE, HERE),
+    "git add .dbstow && git commit -m 'Database backups'",
+    "cron: 7 0 * * 0  '%s' export '%s/flags/app.db' --repo '%s/flags' --quiet" % (DBSTOW, HERE, HERE),
     "dbstow status --max-age 8d: exit 7 when no fresh, proven snapshot is there",
     "to restore: dbstow restore --to NEW.db"], r.out)
 check(open(".dbstow").read() == "[dbstow]\n\tkeep = 8\n", "settings")
@@ -157,6 +157,9 @@ with Authority("../ca") as ca, GitServer("../web-server", ca, token=CANARY) as w
     check("origin: stored off-site, 1 snapshot there" in r.out and tip(far) == tip("."), r.out)
     check(next_of(r)[-1] == "to restore: dbstow restore --to NEW.db, from anywhere with --remote '%s'" % url, r.out)
     check(open(".dbstow").read() == "[dbstow]\n\tkeep = 8\n", "settings")
+    cron = [l for l in next_of(r) if l.startswith("cron: ")][0]
+    check(cron.endswith(" --cacert '%s' --quiet --push" % ca.pem), cron)
+    check("cron does not know the token: write it to a file of mode 0600 and add --token-file FILE" in next_of(r), r.out)
     for name, data in list(tree(".").items()) + [("output", r.out + r.err)]:
         data = data.encode() if isinstance(data, str) else data
         check(CANARY.encode() not in data, "the token lies in " + name)
@@ -235,7 +238,7 @@ os.remove("app.json")
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        seen.append(self.headers.get("Authorization"))
+        seen.append(self.headers.get("Authorization") or "Bearer " + self.headers.get("X-Key", ""))
         good = seen[-1] == "Bearer " + CANARY
         body = document if good else b'{"detail":"who are you?"}'
         self.send_response(200 if good else 401)
@@ -260,7 +263,17 @@ env = {"DBSTOW_FETCH_KEY": CANARY}
 r = dbstow(*fetch, "--workflow", "none", env=env)
 check(tip(".") and seen[-1] == "Bearer " + CANARY and CANARY not in r.out + r.err, r.out)
 quoted = "'" + url.replace("'", "'\\''") + "'"
-check("cron: 7 0 * * 0  dbstow fetch %s --repo '%s/fetched' --quiet" % (quoted, HERE) in next_of(r), r.out)
+check("cron: 7 0 * * 0  '%s' fetch %s --repo '%s/fetched' --allow-http --quiet" % (DBSTOW, quoted, HERE) in next_of(r), r.out)
+check("cron does not know DBSTOW_FETCH_KEY: write the key to a file of mode 0600 and add --key-file FILE" in next_of(r), r.out)
+
+# what was given here is given there, too; to cron a '%' ends the line
+with open("key 50%", "w") as f:
+    f.write(CANARY + "\n")
+os.chmod("key 50%", 0o600)
+r = dbstow(*fetch, "--workflow", "none", "--key-file", "key 50%", "--source", "app.db")
+check("cron: 7 0 * * 0  '%s' fetch %s --repo '%s/fetched' --source 'app.db' --key-file '%s/fetched/key 50\\%%' --allow-http "
+      "--quiet" % (DBSTOW, quoted, HERE, HERE) in next_of(r) and "does not know" not in r.out, r.out)
+os.remove("key 50%")
 
 # ---- workflows ----
 if os.path.exists(TEXTS):
@@ -280,23 +293,32 @@ if os.path.exists(TEXTS):
     check(sorted(os.listdir(".github/workflows")) == names, "workflows")
     check(all(written(n) == text(n) for n in names), "the texts were changed without need")
     check("gh variable set DBSTOW_URL --body " + quoted in next_of(r) and "gh secret set DBSTOW_FETCH_KEY" in next_of(r), r.out)
-    check("git add .dbstow .github/workflows && git commit -m 'Database backups' && git push" in next_of(r), r.out)
+    n = next_of(r)
+    check(n.index("put the owner of the dbstow repository in place of <owner> in the workflows") <
+          n.index("git add .dbstow .github/workflows && git commit -m 'Database backups'"), "in order: %s" % n)
     r = dbstow(*fetch, "--workflow", "fetch", env=env)
     check(len([l for l in steps(r) if l.endswith("as it should be")]) == 4 and not [l for l in next_of(r) if "git add" in l], r.out)
+
+    r = dbstow(*fetch, "--workflow", "fetch", "--yes", "--header", "X-Key", env=env)
+    check(changed("weekly-fetch.yml") == (['          options: "--header=X-Key"'], []), "%s" % (changed("weekly-fetch.yml"),))
 
     fresh("workflows")
     os.mkdir("data")
     os.rename("app.db", 'data/a "b".db')
     r = dbstow("init", 'data/a "b".db', "--yes", "--workflow", "export", "--keep", "20", "--schedule", "daily", "--branch", "b/x")
     check(changed("weekly-export.yml") == (
-        ['    - cron: "7 0 * * *" # UTC; full hours are crowded', '          branch: "b/x"', '          db: "data/a \\"b\\".db"',
+        [text("weekly-export.yml").splitlines()[0].replace("Every Sunday", "Every day"),
+         '    - cron: "7 0 * * *" # UTC; full hours are crowded', '          branch: "b/x"', '          db: "data/a \\"b\\".db"',
          "          keep: 20"],
-        ['    - cron: "7 0 * * 0" # UTC; full hours are crowded', "          db: app.db", "          keep: 8"]), "export")
+        [text("weekly-export.yml").splitlines()[0],
+         '    - cron: "7 0 * * 0" # UTC; full hours are crowded', "          db: app.db", "          keep: 8"]), "export")
     check(changed("monthly-drill.yml") == (['          branch: "b/x"'], []), "drill")
     check(changed("freshness-watch.yml") == (['          branch: "b/x"', "          max-age: 2d"],
                                              ["          max-age: 8d # a week and a day"]), "watch")
     check("the workflow runs daily at 00:07 UTC, and when started by hand: gh workflow run weekly-export.yml" in next_of(r), r.out)
     check("put the owner of the dbstow repository in place of <owner> in the workflows" in next_of(r), r.out)
+    check("put into .github/workflows/weekly-export.yml how the job gets 'a \"b\".db', unless it lies in the repository" in
+          next_of(r), r.out)
     again = ["init", 'data/a "b".db', "--remote", "none", "--workflow", "export", "--keep", "20", "--schedule", "daily"]
     dbstow(*again)
     with open(".github/workflows/monthly-drill.yml", "a") as f:
@@ -311,6 +333,9 @@ if os.path.exists(TEXTS):
     r = dbstow(*again, "--yes", "--action", "some-one")
     check(written("monthly-drill.yml") == text("monthly-drill.yml").replace("<owner>", "some-one").replace(
         "mode: verify\n", 'mode: verify\n          branch: "b/x"\n') and not [l for l in next_of(r) if "owner" in l], r.out)
+    # what the user put in place of <owner> stays
+    r = dbstow(*again)
+    check(len([l for l in steps(r) if l.endswith("as it should be")]) == 4, r.out)
     dbstow(*again, "--action", "some/one", status=2, err="dbstow: --action takes the name of an owner on GitHub, not 'some/one'")
     dbstow("init", 'data/a "b".db', "--yes", "--workflow", "export", "--branch", "${{x}}", status=2,
            err="dbstow: the branch '${{x}}' cannot be written into a workflow")
@@ -322,6 +347,51 @@ if os.path.exists(TEXTS):
     os.symlink("../elsewhere", ".github")
     r = dbstow(*again, "--yes", status=1, err="dbstow: '.github' is no folder")
     check(not os.path.exists("../elsewhere/workflows/monthly-drill.yml"), "written through a link")
+
+    # ---- the remote is another repository than the one that the workflows run in ----
+    fresh("elsewhere2")
+    new_repo(".")
+    with Authority("../ca5") as ca, GitServer("../web5", ca, token=CANARY) as web:
+        web.new_repo("own.git"), web.new_repo("backups.git")
+        env = {"DBSTOW_TOKEN": CANARY, "DBSTOW_CACERT": ca.pem}
+        url = web.url("backups.git")
+        init = ["init", "app.db", "--yes", "--workflow", "export", "--source", "the app"]
+        # without an origin, this is to be it
+        r = dbstow(*init, "--remote", url, env=env)
+        n = next_of(r)
+        at = n.index("git remote add origin '%s'" % url)
+        check(n[at + 1] == "git add .dbstow .github/workflows && git commit -m 'Database backups' && git push -u origin HEAD", r.out)
+        check("dbstow status --remote '%s' --max-age 8d: exit 7 when no fresh, proven snapshot is there" % url in n, r.out)
+        check(changed("weekly-export.yml") == (['          source: "the app"', '          db: "app.db"'], ["          db: app.db"]),
+              "%s" % (changed("weekly-export.yml"),))
+        # the same place by another name
+        git("remote", "add", "origin", url[:-4] + "/", repo=".")
+        r = dbstow(*init, "--remote", url, env=env)
+        check(len([l for l in steps(r) if l.endswith("as it should be")]) == 4 and "git remote add" not in r.out, r.out)
+        git("remote", "set-url", "origin", web.url("own.git"), repo=".")
+        r = dbstow(*init, "--remote", url, env=env)
+        more = ['          remote: "%s"' % url, "          token: ${{ secrets.DBSTOW_TOKEN }}"]
+        check(changed("weekly-export.yml") == (["      contents: read", *more, '          source: "the app"', '          db: "app.db"'],
+                                               ["      contents: write", "          db: app.db"]), "export")
+        check(changed("monthly-drill.yml") == (more, []) and changed("freshness-watch.yml") == (more, []), "others")
+        check("gh secret set DBSTOW_TOKEN # may push to '%s'" % url in next_of(r), r.out)
+        check("git add .dbstow .github/workflows && git commit -m 'Database backups' && git push -u origin HEAD" in next_of(r), r.out)
+        new_repo("../far5.git", "--bare")
+        r = dbstow(*init, "--remote", "../far5.git", env=env)
+        check("the workflows push to the repository that they run in, not to '%s/far5.git'" % HERE in next_of(r) and
+              "remote:" not in "".join(changed("weekly-export.yml")[0]), r.out)
+
+# ---- a token that may only read ----
+fresh("readonly")
+new_repo(".")
+READ_ONLY = "location ~ git-receive-pack$ { return 403; }\n if ($arg_service = git-receive-pack) { return 403; }\n"
+with Authority("../ca6") as ca, GitServer("../web6", ca, token=CANARY, more=READ_ONLY) as web:
+    web.new_repo("app.git")
+    url = web.url("app.git")
+    dbstow("init", "app.db", "--yes", "--remote", url, status=5, env={"DBSTOW_TOKEN": CANARY, "DBSTOW_CACERT": ca.pem},
+           err="dbstow: the remote '%s' can be read, but would take no push: '%s' refused the token in DBSTOW_TOKEN (403 "
+           "Forbidden); has it expired, or may it not do this here?" % (url, url))
+    check(tip(".") is None and not os.path.exists(".dbstow"), "something was stored")
 
 # ---- asked on a terminal ----
 try:
@@ -346,6 +416,40 @@ if terminals:
     check(status == 0 and "keep = 6" in open(".dbstow").read(), shown)
     status, shown = terminal("init", "app.db", answers=[("Git remote", "\x03")])
     check(status == 130 and "nothing was changed" in shown, shown)
+    status, shown = terminal("init", "app.db", "--remote", "none", "--workflow", "none",
+                             answers=[("Branch", ""), ("How many", "7"), ("Change it", "\x03")])
+    check(status == 130 and "nothing was changed" in shown, shown)
+
+    # an answer that is none is told at once, and asked for again
+    fresh("wrong")
+    new_repo("../far7.git", "--bare")
+    wrong = [("Database file", "nope.db"), ("database 'nope.db' does not exist[^$]*Database file", "app.db"),
+             ("checked .*app.db[^$]*Git remote", "far"),
+             ("there is no remote 'far'; give a URL, or a path with a '/' in it[^$]*Git remote", "../far7.git"),
+             ("Branch", "a b"), ("'a b' cannot be the name of a branch[^$]*Branch", ""), ("How many", "0"),
+             ("'0' is not a whole number from 1 to 1000000[^$]*How many", ""), ("workflow", "yes"), ("not 'yes'[^$]*workflow", "fetch"),
+             ("needs the URL of an export, not a database[^$]*workflow", "none"), ("at once", "perhaps"),
+             ("'perhaps' is not 'yes' or 'no'[^$]*at once.*\\[yes\\]", ""), ("Make one", "y")]
+    status, shown = terminal("init", answers=wrong)
+    check(status == 0 and "stored off-site, 1 snapshot there" in shown and tip("../far7.git") and shown.count("checked   app.db") == 1, shown)
+    status, shown = terminal("init", "none.db", answers=[("Git remote", "none")])
+    check(status == 1 and "Git remote" not in shown, shown)
+    if os.path.exists(TEXTS):
+        # what is there is what is proposed
+        status, shown = terminal("init", "app.db", answers=[
+            ("Git remote", "none"), ("Branch", ""), ("How many", ""), ("workflow.*none\\]", "export"), ("How often.*weekly\\]", "daily"),
+            ("Owner.*later\\]", "a/b"), ("not 'a/b'[^$]*Owner", "")])
+        check(status == 0 and "<owner>" in written("weekly-export.yml"), shown)
+        for name in os.listdir(".github/workflows"):
+            with open(".github/workflows/" + name) as f:
+                lines = f.read().replace("<owner>", "some-one")
+            with open(".github/workflows/" + name, "w") as f:
+                f.write(lines)
+        status, shown = terminal("init", "app.db", "--remote", "none", answers=[
+            ("Branch", ""), ("How many", ""), ("workflow.*export\\]", ""), ("How often.*daily\\]", ""), ("Owner.*some-one\\]", "")])
+        check(status == 0 and shown.count("as it should be") == 4 and "cron:" not in shown, shown)
+        r = dbstow("init", "app.db", "--yes", "--remote", "none")
+        check("cron:" not in r.out and ".github" not in r.out, r.out)
     fresh("unasked")
     status, shown = terminal("init", "app.db", "--remote", "none", "--workflow", "none",
                              answers=[("Branch", ""), ("How many", ""), ("Make one", "")])

@@ -172,6 +172,7 @@ static inline int staged_into(void **state, struct given *g, int dry_run,
 		assert_false(file_exists(in_folder(state, "staged.db")));
 		return rc;
 	}
+	what.records = &staged;
 	what.tables = staged.tables;
 	what.table_count = staged.table_count;
 	rc = restore_into(in_folder(state, "staged.db"), staged.catalog,

@@ -386,6 +386,77 @@ static void records_that_a_table_takes_for_one_are_refused(void **state)
 	given_release(&g);
 }
 
+/* What only the database finds out, when it is written. */
+static void what_the_target_refuses_is_named_as_a_record(void **state)
+{
+	static const struct given_model authors[] = {
+		{ "shop.author",
+		  { "{\"pk\":1,\"fields\":{\"name\":\"Ada\"}}",
+		    "{\"pk\":2,\"fields\":{\"name\":\"Ada\"}}" } },
+		{ NULL, { NULL } }
+	};
+	struct given g;
+
+	app(state, "CREATE UNIQUE INDEX shop_author_name ON "
+		   "shop_author(name)");
+	given_models(&g, authors);
+	refuses(state, &g, ERROR_FAILED,
+		"model 'shop.author', pk 2: the target refuses it: UNIQUE "
+		"constraint failed: shop_author.name; nothing was changed");
+	given_release(&g);
+	/* the pk is not the rowid */
+	sql(in_folder(state, "app.db"),
+	    "CREATE TRIGGER no BEFORE INSERT ON shop_tag BEGIN SELECT 1; END;"
+	    "DROP INDEX shop_author_name; DROP TABLE shop_tag;"
+	    "CREATE TABLE shop_tag(id char(32) NOT NULL PRIMARY KEY CHECK (id "
+	    "NOT LIKE '%b'));");
+	given_models(&g, library);
+	refuses(state, &g, ERROR_FAILED,
+		"model 'shop.tag', pk 0000000000000000000000000000000b: the "
+		"target refuses it: CHECK constraint failed: id NOT LIKE '%b'; "
+		"nothing was changed");
+	given_release(&g);
+	/* and a list's rows are their record's */
+	sql(in_folder(state, "app.db"),
+	    "DROP TABLE shop_tag;"
+	    "CREATE TABLE shop_tag(id char(32) NOT NULL PRIMARY KEY);"
+	    "CREATE UNIQUE INDEX one ON shop_book_tags(book_id)");
+	given_models(&g, library);
+	refuses(state, &g, ERROR_FAILED,
+		"model 'shop.book', pk x, field 'tags': the target refuses it: "
+		"UNIQUE constraint failed: shop_book_tags.book_id; nothing was "
+		"changed");
+	given_release(&g);
+}
+
+/* As loaddata takes them. */
+static void integers_may_come_as_text(void **state)
+{
+	static const struct given_model authors[] = {
+		{ "shop.author",
+		  { "{\"pk\":\"1\",\"fields\":{\"name\":\"Ada\",\"mentor\":"
+		    "\"2\",\"friends\":[\"2\"]}}",
+		    "{\"pk\":\"2\",\"fields\":{\"name\":\"Bob\",\"mentor\":"
+		    "1,\"friends\":[]}}" } },
+		{ NULL, { NULL } }
+	};
+	struct error err = ERROR_INIT;
+	struct given g;
+
+	app(state, "");
+	given_models(&g, authors);
+	restores(state, &g,
+		 "shop_author +2 ~0 -0, shop_author_friends +1 ~0 -0");
+	assert_string_equal(now(state, "SELECT id, typeof(id), mentor_id, "
+				       "typeof(mentor_id) FROM shop_author"),
+			    "1|integer|2|integer/2|integer|1|integer");
+	assert_int_equal(restore_records_check(g.records,
+					       in_folder(state, "app.db"),
+					       &g.how, &err),
+			 0);
+	given_release(&g);
+}
+
 /* A field that only a later record has, and none may lack. */
 static void an_earlier_record_without_the_field_is_named(void **state)
 {
@@ -515,6 +586,8 @@ int main(void)
 		FOLDER_TEST(other_names_come_from_a_map),
 		FOLDER_TEST(what_does_not_fit_is_named),
 		FOLDER_TEST(records_that_a_table_takes_for_one_are_refused),
+		FOLDER_TEST(what_the_target_refuses_is_named_as_a_record),
+		FOLDER_TEST(integers_may_come_as_text),
 		FOLDER_TEST(an_earlier_record_without_the_field_is_named),
 		FOLDER_TEST(what_would_leave_an_orphan_is_refused),
 		FOLDER_TEST(a_difference_is_named),

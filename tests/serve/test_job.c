@@ -22,6 +22,7 @@ struct fixture {
 	struct serve_options serve;
 	struct known known;
 	struct job_options o;
+	struct error err; /* of job_read() */
 };
 
 static void run_sql(struct fixture *f, const char *text)
@@ -98,7 +99,7 @@ static ssize_t read_all(struct fixture *f, struct job *j, struct buffer *out)
 	char piece[5000];
 	ssize_t got;
 
-	while ((got = job_read(j, piece, sizeof(piece))) >= 0) {
+	while ((got = job_read(j, piece, sizeof(piece), &f->err)) >= 0) {
 		if (got == 0)
 			await(f);
 		buffer_add(out, piece, (size_t)got);
@@ -107,7 +108,7 @@ static ssize_t read_all(struct fixture *f, struct job *j, struct buffer *out)
 	return got;
 }
 
-static void document_comes_through_the_ring(void **state)
+static void document_comes_through_memory(void **state)
 {
 	struct fixture *f = *state;
 	struct buffer out = BUFFER_INIT;
@@ -122,6 +123,26 @@ static void document_comes_through_the_ring(void **state)
 	job_free(j);
 }
 
+/* The transaction ends, whether anybody reads or not. */
+static void document_is_made_without_its_client(void **state)
+{
+	struct fixture *f = *state;
+	struct buffer out = BUFFER_INIT;
+	struct job *j;
+
+	f->serve.spool = f->folder;
+	f->serve.spool_bytes = 100000000;
+	j = begun(f, NULL, JOB_COMING);
+	while (!job_ended(j))
+		await(f);
+	run_sql(f, "UPDATE t SET x = 1");
+	assert_int_equal(read_all(f, j, &out), -1);
+	assert_true(out.size > 4000000);
+	assert_memory_equal(out.data + out.size - 4, "]}}\n", 4);
+	buffer_release(&out);
+	job_free(j);
+}
+
 static void job_that_is_stopped_ends_with_an_error(void **state)
 {
 	struct fixture *f = *state;
@@ -131,7 +152,7 @@ static void job_that_is_stopped_ends_with_an_error(void **state)
 	job_stop(j);
 	assert_int_equal(read_all(f, j, &out), -2);
 	assert_true(out.size < 1000000);
-	assert_int_equal(job_error(j)->code, ERROR_INTERRUPTED);
+	assert_int_equal(f->err.code, ERROR_INTERRUPTED);
 	buffer_release(&out);
 	job_free(j);
 	/* nobody reads at all: free() ends it */
@@ -217,8 +238,10 @@ static void database_that_is_not_there_is_told_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(document_comes_through_the_ring,
+		cmocka_unit_test_setup_teardown(document_comes_through_memory,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			document_is_made_without_its_client, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			job_that_is_stopped_ends_with_an_error, set_up,
 			tear_down),

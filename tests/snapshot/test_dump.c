@@ -212,6 +212,29 @@ static void a_byte_order_mark_is_passed_over(void **state)
 		   "what it redirects)");
 }
 
+static void what_is_compressed_is_told_with_what_undoes_it(void **state)
+{
+	static const struct {
+		const char *head, *program;
+	} files[] = { { "\x1f\x8b\x08", "gzip" },
+		      { "\x28\xb5\x2f\xfd", "zstd" },
+		      { "BZh9", "bzip2" },
+		      { "\xfd"
+			"7zXZ",
+			"xz" } };
+	char message[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(message, sizeof(message),
+			 "'x.json' is compressed; decompress it first, such as "
+			 "with: %s -dc FILE | dbstow import -",
+			 files[i].program);
+		refused_as(files[i].head, strlen(files[i].head), ERROR_FAILED,
+			   message);
+	}
+}
+
 /* Cut at every byte, a list and a model document are never complete. */
 static void cut(const char *text)
 {
@@ -464,6 +487,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_for_us_is_left_to_others),
 		cmocka_unit_test(looking_takes_nothing_away),
 		cmocka_unit_test(a_byte_order_mark_is_passed_over),
+		cmocka_unit_test(
+			what_is_compressed_is_told_with_what_undoes_it),
 		cmocka_unit_test(a_document_that_is_cut_is_none),
 		cmocka_unit_test(nothing_stands_behind_the_end),
 		cmocka_unit_test(a_record_that_is_wrong_is_named),

@@ -232,7 +232,15 @@ static void integers_are_exact_up_to_64_bits(void **state)
 		"'-9223372036854775809' is an integer of more than 64 bits, "
 		"which SQLite does not have");
 	refuses(FIELD_INTEGER, "1.0", "'1.0' is no integer");
-	refuses(FIELD_INTEGER, "\"5\"", "'5' is no integer");
+	keeps(FIELD_INTEGER, "\"5\"", "5");
+	keeps(FIELD_INTEGER, "\"-9223372036854775808\"",
+	      "-9223372036854775808");
+	refuses(FIELD_INTEGER, "\"9223372036854775808\"",
+		"'9223372036854775808' is an integer of more than 64 bits, "
+		"which SQLite does not have");
+	refuses(FIELD_INTEGER, "\"\"", "'' is no integer");
+	refuses(FIELD_INTEGER, "\"5 \"", "'5 ' is no integer");
+	refuses(FIELD_INTEGER, "\"5.0\"", "'5.0' is no integer");
 	refuses(FIELD_BIGINT, "\"5\"", "'5' is no integer and no duration");
 	refuses(FIELD_INTEGER, "[1]", "'[1]' is no integer");
 	holds_not(FIELD_INTEGER, text("5"), "holds '5', which is no integer");
@@ -498,6 +506,7 @@ static void what_the_application_sees_alike_is_the_same(void **state)
 	assert_int_equal(same(FIELD_REAL, "-0.0", "0.0"), 1);
 	assert_int_equal(same(FIELD_REAL, "1", "1.0"), 1);
 	assert_int_equal(same(FIELD_INTEGER, "1", "null"), 0);
+	assert_int_equal(same(FIELD_INTEGER, "1", "\"1\""), 1);
 	assert_int_equal(same(FIELD_TEXT, "\"a\"", "\"b\""), 0);
 	assert_int_equal(same(FIELD_TEXT, "\"a\"", "1"), 0);
 	assert_int_equal(same(FIELD_JSON, "[1]", "[1]"), 1);

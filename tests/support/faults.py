@@ -39,6 +39,8 @@ def paths(connection):
                 "%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 100)))
         elif path == "/away":
             reply(connection, "302 Found", Location="https://user:pw@elsewhere.example/x?token=1#f")
+        elif path == "/nowhere":
+            reply(connection, "302 Found")
         elif path == "/same":
             reply(connection, "304 Not Modified")
         elif path == "/cut":

@@ -1,0 +1,251 @@
+/*
+ * init_next.c - what is left to the user after dbstow init
+ *
+ * Lines to be done from top to bottom: those that are commands can be typed as
+ * they stand.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cmd/init.h"
+#include "cmd/shell.h"
+
+static int must_commit(const struct init *in)
+{
+	for (size_t i = 0; i < in->file_count; i++)
+		if (in->files[i].state != FILE_SAME)
+			return 1;
+	return 0;
+}
+
+/* A command with one word of the user's. */
+static void next_quoted(struct init *in, const char *command, const char *word,
+			const char *more)
+{
+	struct buffer line = BUFFER_INIT;
+
+	buffer_str(&line, command);
+	shell_quote(&line, word);
+	buffer_str(&line, more);
+	if (buffer_cstr(&line))
+		init_next(in, "%s", line.data);
+	buffer_release(&line);
+}
+
+/* ---- the remote, and the files ---- */
+
+static int is_local(const char *url)
+{
+	return url[0] == '/' || url[0] == '.' || !strncmp(url, "file://", 7);
+}
+
+static void next_off_site(struct init *in)
+{
+	if (in->no_remote)
+		init_next(in, "git remote add origin URL, then dbstow init "
+			      "again: there is no copy off-site");
+	else if (!in->push)
+		init_next(in, "dbstow sync");
+}
+
+static void next_commit(struct init *in)
+{
+	const int workflows = in->kind != WORKFLOW_NONE;
+	const int add = workflows && !in->has_origin && in->url &&
+			!is_local(in->url);
+
+	if (!must_commit(in))
+		return;
+	for (size_t i = 0; i < in->file_count; i++)
+		if (in->files[i].text.size &&
+		    memmem(in->files[i].text.data, in->files[i].text.size,
+			   "<owner>", 7)) {
+			init_next(in, "put the owner of the dbstow repository "
+				      "in place of <owner> in the workflows");
+			break;
+		}
+	if (in->kind == WORKFLOW_EXPORT)
+		init_next(in,
+			  "put into %s how the job gets '%s', unless it lies "
+			  "in the repository",
+			  in->files[1].path, path_base(in->database));
+	if (add)
+		next_quoted(in, "git remote add origin ", in->url, "");
+	init_next(in, "git add .dbstow%s && git commit -m 'Database backups'%s",
+		  workflows ? " .github/workflows" : "",
+		  add || in->has_origin ? " && git push -u origin HEAD" : "");
+}
+
+/* ---- on GitHub ---- */
+
+static void next_workflow(struct init *in)
+{
+	if (in->kind == WORKFLOW_FETCH) {
+		next_quoted(in, "gh variable set DBSTOW_URL --body ", in->what,
+			    "");
+		init_next(in, "gh secret set DBSTOW_FETCH_KEY");
+	}
+	if (in->place == PLACE_NAMED)
+		next_quoted(in, "gh secret set DBSTOW_TOKEN # may push to ",
+			    in->url, "");
+	if (in->place == PLACE_OTHERWISE)
+		init_next(in,
+			  "the workflows push to the repository that they run "
+			  "in, not to '%s'",
+			  in->url);
+	init_next(in,
+		  "the workflow runs %s at 00:07 UTC, and when started by "
+		  "hand: gh workflow run %s",
+		  in->daily ? "daily" : "on Sundays",
+		  path_base(in->files[1].path));
+}
+
+/* ---- where GitHub does not run it, cron can ---- */
+
+/* An option and its file, as found from everywhere. */
+static void put_file(struct buffer *line, const char *option, const char *path)
+{
+	char *real = path ? realpath(path, NULL) : NULL;
+
+	if (!path)
+		return;
+	buffer_printf(line, " %s ", option);
+	shell_quote(line, real ? real : path);
+	free(real);
+}
+
+static void put_text(struct buffer *line, const char *option, const char *text)
+{
+	if (!text)
+		return;
+	buffer_printf(line, " %s ", option);
+	shell_quote(line, text);
+}
+
+/* This program by its path: cron's PATH has /usr/bin and /bin. */
+static void put_program(struct buffer *line)
+{
+	char path[4096];
+	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	path[size > 0 ? size : 0] = '\0';
+	shell_quote(line, size > 0 && file_exists(path) ? path : "dbstow");
+}
+
+static void put_options(struct init *in, struct buffer *line)
+{
+	const char *top = gitstore_work_tree(in->store);
+
+	put_file(line, "--repo",
+		 top             ? top
+		 : in->cmd->repo ? in->cmd->repo
+				 : ".");
+	if (!top) { /* else .dbstow says so */
+		put_text(line, "--branch", gitstore_branch(in->store));
+		buffer_printf(line, " --keep %u", in->keep);
+	}
+	put_text(line, "--source", in->source);
+	if (!in->database) {
+		put_file(line, "--key-file", in->key_file);
+		put_text(line, "--header", in->header);
+		if (in->allow_http)
+			buffer_str(line, " --allow-http");
+	}
+	if (!in->database || !in->no_remote)
+		put_file(line, "--cacert", in->cmd->access.cacert);
+	buffer_str(line, " --quiet");
+	if (in->no_remote)
+		return;
+	put_file(line, "--token-file", in->cmd->access.token_file);
+	if (in->allow_public)
+		buffer_str(line, " --allow-public");
+	buffer_str(line, " --push");
+}
+
+/* What stands in our environment does not stand in cron's. */
+static void next_secrets(struct init *in)
+{
+	if (!in->database && !in->key_file && in->key_in_environment)
+		init_next(in, "cron does not know DBSTOW_FETCH_KEY: write the "
+			      "key to a file of mode 0600 and add --key-file "
+			      "FILE");
+	if (in->url && !strncmp(in->url, "https://", 8) &&
+	    !in->cmd->access.token_file && in->token_in_environment)
+		init_next(in, "cron does not know the token: write it to a "
+			      "file of mode 0600 and add --token-file FILE");
+}
+
+/* To cron, a '%' is the end of a line. */
+static void escape_percent(struct buffer *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '%')
+			buffer_byte(out, '\\');
+		buffer_byte(out, *text);
+	}
+}
+
+static void next_cron(struct init *in)
+{
+	struct buffer command = BUFFER_INIT, line = BUFFER_INIT;
+	char *db = in->database ? realpath(in->database, NULL) : NULL;
+
+	put_program(&command);
+	buffer_str(&command, in->database ? " export " : " fetch ");
+	shell_quote(&command, db ? db : in->what);
+	put_options(in, &command);
+	if (buffer_cstr(&command))
+		escape_percent(&line, command.data);
+	if (buffer_cstr(&line))
+		init_next(in, "cron: 7 0 * * %s  %s", in->daily ? "*" : "0",
+			  line.data);
+	next_secrets(in);
+	buffer_release(&command);
+	buffer_release(&line);
+	free(db);
+}
+
+/* ---- looking after it ---- */
+
+/* A workflow's snapshots are at the remote, and not here. */
+static void next_status(struct init *in)
+{
+	char more[128];
+
+	snprintf(more, sizeof(more),
+		 " --max-age %s: exit 7 when no fresh, proven snapshot is "
+		 "there",
+		 in->daily ? "2d" : "8d");
+	if (in->kind != WORKFLOW_NONE && in->url &&
+	    in->place != PLACE_OTHERWISE)
+		next_quoted(in, "dbstow status --remote ", in->url, more);
+	else
+		init_next(in, "dbstow status%s", more);
+}
+
+static void next_restore(struct init *in)
+{
+	if (in->url)
+		next_quoted(in,
+			    "to restore: dbstow restore --to NEW.db, from "
+			    "anywhere with --remote ",
+			    in->url, "");
+	else
+		init_next(in, "to restore: dbstow restore --to NEW.db");
+}
+
+void init_next_steps(struct init *in)
+{
+	next_off_site(in);
+	next_commit(in);
+	if (in->kind != WORKFLOW_NONE)
+		next_workflow(in);
+	else if (!in->before.workflow)
+		next_cron(in);
+	next_status(in);
+	next_restore(in);
+}
