@@ -22,6 +22,13 @@ static int must_commit(const struct init *in)
 	return 0;
 }
 
+static void next_line(struct init *in, struct buffer *line)
+{
+	if (buffer_cstr(line))
+		init_next(in, "%s", line->data);
+	buffer_release(line);
+}
+
 /* A command with one word of the user's. */
 static void next_quoted(struct init *in, const char *command, const char *word,
 			const char *more)
@@ -31,9 +38,33 @@ static void next_quoted(struct init *in, const char *command, const char *word,
 	buffer_str(&line, command);
 	shell_quote(&line, word);
 	buffer_str(&line, more);
-	if (buffer_cstr(&line))
-		init_next(in, "%s", line.data);
-	buffer_release(&line);
+	next_line(in, &line);
+}
+
+/* "git", from where the user stands. */
+static void put_git(const struct init *in, struct buffer *line)
+{
+	const char *top = gitstore_work_tree(in->store);
+	char *here = realpath(".", NULL),
+	     *there = realpath(top ? top : ".", NULL);
+
+	buffer_str(line, "git ");
+	if (here && there && strcmp(here, there) != 0) {
+		buffer_str(line, "-C ");
+		shell_quote(line, there);
+		buffer_byte(line, ' ');
+	}
+	free(here);
+	free(there);
+}
+
+/* What --repo named has to be named again. */
+static void put_repo(const struct init *in, struct buffer *line)
+{
+	if (!in->cmd->repo)
+		return;
+	buffer_str(line, " --repo ");
+	shell_quote(line, in->cmd->repo);
 }
 
 /* ---- the remote, and the files ---- */
@@ -45,39 +76,70 @@ static int is_local(const char *url)
 
 static void next_off_site(struct init *in)
 {
-	if (in->no_remote)
-		init_next(in, "git remote add origin URL, then dbstow init "
-			      "again: there is no copy off-site");
-	else if (!in->push)
-		init_next(in, "dbstow sync");
+	struct buffer line = BUFFER_INIT;
+
+	if (in->no_remote) {
+		put_git(in, &line);
+		buffer_str(&line, "remote add origin URL, then dbstow init "
+				  "again: there is no copy off-site");
+	} else if (!in->push) {
+		buffer_str(&line, "dbstow sync");
+		put_repo(in, &line);
+	}
+	if (line.size)
+		next_line(in, &line);
 }
 
-static void next_commit(struct init *in)
+static int needs_owner(const struct init *in)
+{
+	for (size_t i = 0; i < in->file_count; i++)
+		if (in->files[i].text.size &&
+		    memmem(in->files[i].text.data, in->files[i].text.size,
+			   "<owner>", 7))
+			return 1;
+	return 0;
+}
+
+/* Add, commit and, where there is a place for it, push. */
+static void next_files(struct init *in)
 {
 	const int workflows = in->kind != WORKFLOW_NONE;
 	const int add = workflows && !in->has_origin && in->url &&
 			!is_local(in->url);
+	struct buffer line = BUFFER_INIT;
 
+	if (add) {
+		put_git(in, &line);
+		buffer_str(&line, "remote add origin ");
+		shell_quote(&line, in->url);
+		next_line(in, &line);
+	}
+	put_git(in, &line);
+	buffer_printf(&line, "add .dbstow%s && ",
+		      workflows ? " .github/workflows" : "");
+	put_git(in, &line);
+	buffer_str(&line, "commit -m 'Database backups'");
+	if (add || in->has_origin) {
+		buffer_str(&line, " && ");
+		put_git(in, &line);
+		buffer_str(&line, "push -u origin HEAD");
+	}
+	next_line(in, &line);
+}
+
+static void next_commit(struct init *in)
+{
 	if (!must_commit(in))
 		return;
-	for (size_t i = 0; i < in->file_count; i++)
-		if (in->files[i].text.size &&
-		    memmem(in->files[i].text.data, in->files[i].text.size,
-			   "<owner>", 7)) {
-			init_next(in, "put the owner of the dbstow repository "
-				      "in place of <owner> in the workflows");
-			break;
-		}
+	if (needs_owner(in))
+		init_next(in, "put the owner of the dbstow repository in place "
+			      "of <owner> in the workflows");
 	if (in->kind == WORKFLOW_EXPORT)
 		init_next(in,
 			  "put into %s how the job gets '%s', unless it lies "
 			  "in the repository",
 			  in->files[1].path, path_base(in->database));
-	if (add)
-		next_quoted(in, "git remote add origin ", in->url, "");
-	init_next(in, "git add .dbstow%s && git commit -m 'Database backups'%s",
-		  workflows ? " .github/workflows" : "",
-		  add || in->has_origin ? " && git push -u origin HEAD" : "");
+	next_files(in);
 }
 
 /* ---- on GitHub ---- */
@@ -214,28 +276,31 @@ static void next_cron(struct init *in)
 /* A workflow's snapshots are at the remote, and not here. */
 static void next_status(struct init *in)
 {
-	char more[128];
+	struct buffer line = BUFFER_INIT;
 
-	snprintf(more, sizeof(more),
-		 " --max-age %s: exit 7 when no fresh, proven snapshot is "
-		 "there",
-		 in->daily ? "2d" : "8d");
+	buffer_str(&line, "dbstow status");
+	put_repo(in, &line);
 	if (in->kind != WORKFLOW_NONE && in->url &&
 	    in->place != PLACE_OTHERWISE)
-		next_quoted(in, "dbstow status --remote ", in->url, more);
-	else
-		init_next(in, "dbstow status%s", more);
+		put_text(&line, "--remote", in->url);
+	buffer_printf(&line,
+		      " --max-age %s: exit 7 when no fresh, proven snapshot is "
+		      "there",
+		      in->daily ? "2d" : "8d");
+	next_line(in, &line);
 }
 
 static void next_restore(struct init *in)
 {
-	if (in->url)
-		next_quoted(in,
-			    "to restore: dbstow restore --to NEW.db, from "
-			    "anywhere with --remote ",
-			    in->url, "");
-	else
-		init_next(in, "to restore: dbstow restore --to NEW.db");
+	struct buffer line = BUFFER_INIT;
+
+	buffer_str(&line, "to restore: dbstow restore --to NEW.db");
+	put_repo(in, &line);
+	if (in->url) {
+		buffer_str(&line, ", from anywhere with --remote ");
+		shell_quote(&line, in->url);
+	}
+	next_line(in, &line);
 }
 
 void init_next_steps(struct init *in)

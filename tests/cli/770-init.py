@@ -106,6 +106,23 @@ check(git("config", "-f", ".dbstow", "dbstow.keep", repo=".") == "3" and "x = y"
 shutil.copy("app.db", "other.db")
 dbstow("init", "other.db", *flags, "--keep", "3", status=6, err="~dbstow: .*app.db.*")
 
+# ---- from a folder in the work tree, and from elsewhere: what is next can be typed as it stands ----
+fresh("deep")
+new_repo(".")
+os.mkdir("it's")
+top = "'%s/deep'" % HERE
+git_there = "git -C " + top
+os.chdir("it's")
+r = dbstow("init", "../app.db", *flags)
+check(next_of(r)[:2] == [git_there + " remote add origin URL, then dbstow init again: there is no copy off-site",
+                         "%s add .dbstow && %s commit -m 'Database backups'" % (git_there, git_there)], r.out)
+check(run("sh", "-c", next_of(r)[1]).status == 0, "it cannot be typed")
+os.chdir(HERE)
+new_repo("deep.git", "--bare")
+r = dbstow("init", "deep/app.db", "--repo", "deep", "--remote", "./deep.git", "--workflow", "none", "--yes")
+check(next_of(r)[0] == "dbstow sync --repo 'deep'" and "dbstow status --repo 'deep' --max-age 8d: exit 7" in r.out and
+      "dbstow restore --to NEW.db --repo 'deep', from anywhere" in r.out, r.out)
+
 # ---- JSON ----
 fresh("json")
 d = json.loads(dbstow("init", "app.db", "--yes", "--json", "--branch", "other").out)
