@@ -337,6 +337,11 @@ void object_from_oid(struct object_id *out, const git_oid *id);
 
 /* ---- objects.c ---- */
 
+/** Read an object of a type and a size that we expect; it is the caller's.
+ *  @return 0; 1: missing, damaged or something else */
+int object_read(git_odb_object **out, struct gitstore *g,
+		const struct object_id *id, git_object_t type, size_t limit);
+
 struct raw_commit {
 	struct object_id tree;
 	struct object_id *parents;
@@ -368,10 +373,6 @@ int commit_build(struct gitstore *g, const struct object_id *tree,
 		 int64_t when_s, const char *message, struct new_commit *out,
 		 struct error *err);
 
-/** Store it as a loose object, synced. */
-int commit_write_loose(struct gitstore *g, const struct new_commit *c,
-		       struct error *err);
-
 /** SHA-1 over "TYPE SIZE\0" and the bytes. */
 void object_hash(struct hasher *h, const char *type, const void *data,
 		 size_t size, struct object_id *id);
@@ -385,6 +386,14 @@ int tree_each(const void *data, size_t size,
 	      int (*each)(void *payload, unsigned int mode, const char *name,
 			  const struct object_id *id, struct error *err),
 	      void *payload, struct error *err);
+
+/* ---- loose.c ---- */
+
+/** Store it as a loose object, synced. */
+int commit_write_loose(struct gitstore *g, const struct new_commit *c,
+		       struct error *err);
+
+/* ---- known.c ---- */
 
 /** Add all that the trees of the retained snapshots reach to g->known. */
 int known_load(struct gitstore *g, struct error *err);
@@ -443,14 +452,6 @@ int message_index(struct buffer *out, const struct history *h,
 int history_read(struct gitstore *g, const struct object_id *tip, int what,
 		 struct history **out, struct error *err);
 
-/**
- * Read the branch as it is now.
- * @return 0 (`exists` tells whether it is there); 1: it exists and is not
- *         ours, only its tip is set; -1
- */
-int history_of_branch(struct gitstore *g, struct history **out,
-		      struct error *err);
-int branch_not_ours(struct gitstore *g, struct error *err);
 int history_index(const struct history *h, const struct object_id *id,
 		  size_t *at);
 struct history *history_new(void);
@@ -461,6 +462,17 @@ void history_remove(struct history *h, size_t at);
 
 /** Drop what `keep` does not hold; @return how many */
 size_t history_retain(struct history *h, unsigned int keep);
+
+/* ---- history_refs.c ---- */
+
+/**
+ * Read the branch as it is now.
+ * @return 0 (`exists` tells whether it is there); 1: it exists and is not
+ *         ours, only its tip is set; -1
+ */
+int history_of_branch(struct gitstore *g, struct history **out,
+		      struct error *err);
+int branch_not_ours(struct gitstore *g, struct error *err);
 
 /* ---- state.c: what a branch tells beside its snapshots ---- */
 
