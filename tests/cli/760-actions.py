@@ -208,7 +208,7 @@ exec '%s' "$@"
     failing(dict(EXPORT, db="::error::x\n::error::y", source="app.db"), 1, "error")
     failing(dict(EXPORT, options="--no-such\n--option"), 2, "no-such")
     failing({"mode": "Export"}, 2, "the input 'mode' is 'export', 'fetch', 'verify' or 'status', not 'Export'")
-    failing({"mode": "fetch"}, 2, "with 'mode: fetch' the input 'url' is needed")
+    failing({"mode": "fetch"}, 2, "with 'mode: fetch' the input 'url' is needed; is the variable set that it comes from.$")
     failing(dict(EXPORT, strict="yes"), 2, "the input 'strict' is 'true' or 'false', not 'yes'")
     sent.clear()
     failing(dict(EXPORT, remote=application.url("owner/app")), 5,
@@ -300,17 +300,15 @@ exec '%s' "$@"
         check("### dbstow: failed\n" in done.summary and "| `%s` | **damaged** | table &#39;users&#39;" % bad in done.summary and
               "| `%s` | " % good in done.summary and done.summary.count("damaged") == 1, done.summary)
         check("| %s  damaged" % bad[:8] in done.log, "%s" % done.log)
-        for one in [bad[:8]] + (["latest"] if good != proven else []):
-            done = act({"mode": "verify", "snapshot": one}, expect=3)
-            check(done.said("error") == ["%s: %s" % (one, WRONG_ROWS)], "%s" % done.commands)
-        act({"mode": "verify", "snapshot": good})
+        if good != proven:
+            done = act({"mode": "verify", "snapshot": "latest"}, expect=3)
+            check(done.said("error") == ["latest: " + WRONG_ROWS], "%s" % done.commands)
         git("update-ref", "refs/heads/database-backups", before, repo=far)
     # what the branch holds is what is compared with, and not what it says to hold
     rewrite(far, proven, users, b"user 1", b"user !")
     done = act(EXPORT, at=T0 + 13 * DAY)
     check(done.outputs["changed"] == "true" and done.outputs["snapshot-id"] == ids()[0], "%s" % done.commands)
     check("| users | 8 | 0 | 1 | 0 |" in done.summary, done.summary)
-    act({"mode": "verify", "snapshot": "latest"})
     git("update-ref", "refs/heads/database-backups", before, repo=far)
 
     # ---- settings of the checkout; a schedule that will end ----

@@ -148,7 +148,7 @@ def settings():
         raise Failed("the input 'mode' is 'export', 'fetch', 'verify' or 'status', not '%s'" % s["mode"], 2)
     for mode, need in (("export", "db"), ("fetch", "url")):
         if s["mode"] == mode and not s[need]:
-            raise Failed("with 'mode: %s' the input '%s' is needed" % (mode, need), 2)
+            raise Failed("with 'mode: %s' the input '%s' is needed; is the variable set that it comes from?" % (mode, need), 2)
     s["remote"] = s["remote"] or "%s/%s" % (os.environ["GITHUB_SERVER_URL"], os.environ["GITHUB_REPOSITORY"])
     s["branch"] = s["branch"] or of_checkout("branch")
     s["keep"] = s["keep"] or of_checkout("keep")
