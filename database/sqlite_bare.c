@@ -281,7 +281,7 @@ static int plan(struct database *db, struct bare_table *b, char **text,
 
 	memset(&made, 0, sizeof(made));
 	if (build_connect(db, ":memory:", &sql, err) < 0 ||
-	    build_run(db, sql, b->entry, err) < 0 ||
+	    entry_run(db, sql, b->entry, err) < 0 ||
 	    table_read(sql, b->table->name, &made, err) < 0 ||
 	    build_compare(b->table, &made, err) < 0 ||
 	    table_tree_read(sql, b->table->name, &tree, err) < 0)
@@ -326,7 +326,7 @@ int bare_create(struct database *db, const struct table *t,
 		bare.sql_size = strlen(text);
 		rc = statement_check(&bare, err) < 0
 			     ? -1
-			     : build_run(db, db->sql, &bare, err);
+			     : entry_run(db, db->sql, &bare, err);
 	}
 	sqlite3_free(text);
 	return rc;
@@ -394,7 +394,7 @@ static int put_text_back(struct database *db, const struct bare_table *b,
 		return error_set(err, ERROR_FAILED,
 				 "table '%.200s' is gone from the schema",
 				 b->table->name);
-	return rc < 0 ? -1 : build_fix_entry(db, b->entry, rowid, err);
+	return rc < 0 ? -1 : entry_fix(db, b->entry, rowid, err);
 }
 
 int bare_finish(struct database *db, struct bare_table *b, struct error *err)

@@ -110,6 +110,15 @@ int table_column(const struct table *t, const char *name)
 	return -1;
 }
 
+int table_value(const struct table *t, int column)
+{
+	int value = 0, i;
+
+	for (i = 0; i < column; i++)
+		value += !t->columns[i].generated;
+	return value;
+}
+
 /* `*integer_key` receives the only key column if it is declared INTEGER. */
 static int read_columns(sqlite3 *sql, struct table *t, int *integer_key,
 			struct error *err)

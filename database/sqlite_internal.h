@@ -61,12 +61,19 @@ struct database {
 	int pages_tried;
 };
 
-/* ---- sqlite_open.c: connections and statements ---- */
+/* ---- sqlite_open.c: connections ---- */
 
 struct database *database_new(const char *name);
 
 /** Set up a connection: no extensions, no modules, nothing trusted. */
 int connection_harden(struct database *db, sqlite3 *sql);
+
+/** The file's size and the size its header tells, as one consistent pair
+ *  only while a read transaction is open. */
+int sql_file_size(sqlite3 *sql, uint64_t *size, uint64_t *pages,
+		  uint64_t *page_size);
+
+/* ---- sqlite_statement.c: statements, and text in and out ---- */
 
 /** Record what went wrong in `sql`: the formatted text, ": " and SQLite's
  *  message; the code follows from SQLite's. @return -1 */
@@ -103,15 +110,11 @@ int sql_text(struct database *db, sqlite3_stmt *st, int column, char **out,
  *  the database. */
 int sql_bind_text(struct database *db, sqlite3_stmt *st, int parameter,
 		  const char *data, size_t size, struct error *err);
+
 /** Append UTF-16 of the database as SQLite has to be given it. @return 0 or -1:
  *  no memory */
 int sql_mark_text16(struct buffer *out, const struct database *db,
 		    const char *data, size_t size);
-
-/** The file's size and the size its header tells, as one consistent pair
- *  only while a read transaction is open. */
-int sql_file_size(sqlite3 *sql, uint64_t *size, uint64_t *pages,
-		  uint64_t *page_size);
 
 /* ---- sqlite_pages.c ---- */
 
@@ -195,6 +198,33 @@ void table_read_release(struct table *t);
 /** The column's index by exact name, or -1. */
 int table_column(const struct table *t, const char *name);
 
+/** Which value of a row a column is that is not generated. */
+int table_value(const struct table *t, int column);
+
+/* ---- sqlite_entry.c: the text of one table or index, run ---- */
+
+/** Run the CREATE TABLE or CREATE INDEX of `e` under the authorizer, with
+ *  stand-ins where those are allowed. @return 0; 1 when rows stand against an
+ *  index (`err` says how); -1 */
+int entry_run(struct database *db, sqlite3 *sql, const struct entry *e,
+	      struct error *err);
+
+/** Make the schema's row of `e` exact, bytes and all. */
+int entry_fix(struct database *db, const struct entry *e, int64_t rowid,
+	      struct error *err);
+
+/** Rowid of the schema's last row, or 0. */
+int entry_last_row(struct database *db, int64_t *last, struct error *err);
+
+/** Are the rows behind `last` that of `e` and what comes along with it? */
+int entry_check_made(struct database *db, const struct entry *e, int64_t last,
+		     struct error *err);
+
+/** Is the row at hand, of the columns type, name, tbl_name, sql, rowid, that of
+ *  `e`?  Then its text is put right. @return 1, 0 or -1 */
+int entry_adopt_row(struct database *db, sqlite3_stmt *st,
+		    const struct entry *e, struct error *err);
+
 /* ---- building: sqlite_build.c, sqlite_bare.c ---- */
 
 /** An index of a table's own UNIQUE or PRIMARY KEY, built after the rows. */
@@ -223,12 +253,6 @@ struct build {
 	int sequence_loaded;      /* rows of sqlite_sequence were given */
 };
 
-/** Run the CREATE TABLE or CREATE INDEX of `e` under the authorizer, with
- *  stand-ins where those are allowed. @return 0; 1 when rows stand against an
- *  index (`err` says how); -1 */
-int build_run(struct database *db, sqlite3 *sql, const struct entry *e,
-	      struct error *err);
-
 /** Open a connection that builds: constraints and protections off. */
 int build_connect(struct database *db, const char *path, sqlite3 **out,
 		  struct error *err);
@@ -236,10 +260,6 @@ int build_connect(struct database *db, const char *path, sqlite3 **out,
 /** Are both the same but for kind, parents and row counts? */
 int build_compare(const struct table *want, const struct table *made,
 		  struct error *err);
-
-/** Make the schema's row of `e` exact, bytes and all. */
-int build_fix_entry(struct database *db, const struct entry *e, int64_t rowid,
-		    struct error *err);
 
 int bare_create(struct database *db, const struct table *t,
 		const struct entry *e, struct error *err);

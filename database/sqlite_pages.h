@@ -4,7 +4,8 @@
  * sqlite_pages.c: pages as the open read transaction sees them, from any
  * thread.  sqlite_leaves.c: the leaves of a rowid table.  sqlite_record.c: what
  * lies in a page.  sqlite_parts.c: all of it as scans.  sqlite_index.c: the
- * entries of an index.  sqlite_sweep.c: whether those fit the rows.
+ * entries of an index (sqlite_index_plan.c).  sqlite_rowids.c: sets of rowids.
+ * sqlite_sweep.c: whether indexes and foreign keys fit the rows.
  *
  * The format: https://sqlite.org/fileformat2.html, of the WAL and its index
  * also https://sqlite.org/walformat.html.  What is not just as it says there
@@ -209,6 +210,53 @@ int index_sums_equal(const struct index_sum *a, const struct index_sum *b);
  */
 int index_read(const struct index_plan *x, const struct pages *p,
 	       const unsigned char *key, struct index_sum *out);
+
+/* ---- sqlite_index_plan.c ---- */
+
+/**
+ * Plan for an index; release it in any case.
+ * @param out      zeroed
+ * @param rows     of the table's records
+ * @param partial  it is not about all rows
+ * @return 0; 1: it is none that we read; -1
+ */
+int index_plan_read(struct index_plan *out, struct database *db,
+		    const struct table *t, const struct record_plan *rows,
+		    const char *name, int partial, struct error *err);
+void index_plan_release(struct index_plan *x);
+
+/* ---- sqlite_rowids.c ---- */
+
+#define ROWID_BITS_MAX ((uint64_t)1 << 25) /* 4 MB */
+
+/* Rowids of a table. */
+struct rowid_set {
+	uint32_t root;
+	int64_t first;
+	uint64_t size; /* rowids from first on, those that are not there too */
+	uint64_t *bits;
+};
+
+/* Of some tables, together up to ROWID_BITS_MAX.  Zero it to begin. */
+struct rowid_sets {
+	struct rowid_set *sets;
+	size_t count;
+	uint64_t bits; /* of all of them */
+};
+
+/** Find the set of the table at `root`, or read it.
+ *  @param out  receives its place among the sets
+ *  @return 0; 1: there is no room, or a page is odd; -1 */
+int rowid_sets_find(struct rowid_sets *s, const struct pages *p, uint32_t root,
+		    size_t *out, struct error *err);
+void rowid_sets_release(struct rowid_sets *s);
+
+static inline int rowid_set_has(const struct rowid_set *set, int64_t rowid)
+{
+	uint64_t bit = (uint64_t)rowid - (uint64_t)set->first;
+
+	return bit < set->size && set->bits[bit / 64] >> bit % 64 & 1;
+}
 
 /* ---- sqlite_sweep.c ---- */
 

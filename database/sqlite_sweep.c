@@ -20,26 +20,13 @@
 #include "database/sqlite_pages.h"
 
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/random.h>
-
-#define SET_BITS_MAX ((uint64_t)1 << 25) /* 4 MB */
-
-/* Rowids of a table. */
-struct rowid_set {
-	uint32_t root;
-	int64_t first;
-	uint64_t size; /* rowids from first on, those that are not there too */
-	uint64_t *bits;
-};
 
 struct sweep {
 	struct database *db;
 	const struct pages *pages;
 	unsigned char key[PARTS_KEY_SIZE];
-	struct rowid_set *sets;
-	size_t set_count;
-	uint64_t set_bits; /* of all of them */
+	struct rowid_sets parents;
 };
 
 /* One index while its table is read. */
@@ -51,10 +38,10 @@ struct swept_index {
 
 /* A foreign key of one column. */
 struct swept_key {
-	int id;    /* in PRAGMA foreign_key_list */
-	int value; /* of the table's scan */
-	int fails; /* it is not known to hold */
-	size_t set;
+	int id;     /* in PRAGMA foreign_key_list */
+	int value;  /* of the table's scan */
+	int fails;  /* it is not known to hold */
+	size_t set; /* of its parent's rowids */
 };
 
 /* One table. */
@@ -87,151 +74,17 @@ int sweep_new(struct sweep **out, struct database *db, struct error *err)
 	return 0;
 }
 
-static void forget_sets(struct sweep *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->set_count; i++)
-		free(s->sets[i].bits);
-	free(s->sets);
-	s->sets = NULL;
-	s->set_count = 0;
-	s->set_bits = 0;
-}
-
 void sweep_free(struct sweep *s)
 {
 	if (!s)
 		return;
-	forget_sets(s);
+	rowid_sets_release(&s->parents);
 	free(s);
-}
-
-/* ---- columns ---- */
-
-static int value_of(const struct table *t, int column)
-{
-	int value = 0, i;
-
-	for (i = 0; i < column; i++)
-		value += !t->columns[i].generated;
-	return value;
-}
-
-/* How a column lies in a record; virtual ones are not there. */
-static const struct field *field_of(const struct sweeping *w, int column)
-{
-	const struct field *f = w->plan.fields;
-	int i;
-
-	for (i = 0; i < column; i++)
-		f += w->table.columns[i].generated != 1;
-	return f;
 }
 
 /* ---- indexes ---- */
 
-static void plan_release(struct index_plan *x)
-{
-	record_plan_release(&x->record);
-	free(x->columns);
-	free(x->where);
-	memset(x, 0, sizeof(*x));
-}
-
-static int collation_of(const char *name, enum index_collation *out)
-{
-	static const char *const names[] = { "BINARY", "NOCASE", "RTRIM" };
-	int i;
-
-	for (i = 0; name && i < 3; i++) {
-		if (!strcasecmp(name, names[i])) {
-			*out = (enum index_collation)i;
-			return 0;
-		}
-	}
-	return 1;
-}
-
-/* Add what PRAGMA index_xinfo tells of a column; room is there.
- * @return 0; 1: it is none that we read */
-static int add_column(const struct sweeping *w, struct index_plan *x,
-		      sqlite3_stmt *st)
-{
-	const struct table *t = &w->table;
-	struct index_column *c = &x->columns[x->column_count];
-	struct field *f = &x->record.fields[x->column_count];
-	int column = sqlite3_column_int(st, 1);
-
-	if (column < -1 || column >= (int)t->column_count ||
-	    (column >= 0 && t->columns[column].generated) ||
-	    collation_of((const char *)sqlite3_column_text(st, 4),
-			 &c->collation))
-		return 1;
-	c->value = column < 0 ? -1 : value_of(t, column);
-	c->descending = sqlite3_column_int(st, 3);
-	f->value = (int)x->column_count++;
-	f->real = column >= 0 && field_of(w, column)->real;
-	f->strange = 1; /* an entry has all columns */
-	x->key_count += sqlite3_column_int(st, 5) != 0;
-	x->record.field_count = x->record.value_count = x->column_count;
-	return 0;
-}
-
-static int plan_columns(const struct sweeping *w, const char *name,
-			struct index_plan *x, struct error *err)
-{
-	/* each column of the table, an expression each, the rowid: an index can
-	 * name a column more than once */
-	size_t room = 2 * w->table.column_count + 2;
-	sqlite3_stmt *st;
-	int rc, other = 0;
-
-	x->columns = calloc(room, sizeof(*x->columns));
-	x->record.fields = calloc(room, sizeof(*x->record.fields));
-	x->record.rowid_value = -1;
-	if (!x->columns || !x->record.fields)
-		return error_nomem(err);
-	if (sql_prepare(w->sweep->db->sql, &st, err,
-			"PRAGMA main.index_xinfo(\"%w\")", name) < 0)
-		return -1;
-	while ((rc = sql_step(st, err)) > 0 && !other)
-		other = x->column_count == room || add_column(w, x, st);
-	sqlite3_finalize(st);
-	if (rc < 0)
-		return -1;
-	/* the rowid stands last, and is no part of the key */
-	return other || x->column_count < 2 ||
-	       x->key_count != x->column_count - 1 ||
-	       x->columns[x->key_count].value != -1;
-}
-
-/* Root page, and which rows it is about. @return 0; 1; -1 */
-static int plan_rows(const struct sweeping *w, const char *name, int partial,
-		     struct index_plan *x, struct error *err)
-{
-	sqlite3_stmt *st;
-	int rc;
-
-	if (sql_prepare(w->sweep->db->sql, &st, err,
-			"SELECT rootpage, sql FROM main.sqlite_schema "
-			"WHERE type = 'index' AND name = '%q'",
-			name) < 0)
-		return -1;
-	rc = sql_step(st, err);
-	if (rc > 0) {
-		const char *text = (const char *)sqlite3_column_text(st, 1);
-		const char *where = text ? statement_where(text) : NULL;
-
-		x->root = (uint32_t)sqlite3_column_int64(st, 0);
-		if (where && !(x->where = strdup(where)))
-			rc = error_nomem(err);
-	}
-	sqlite3_finalize(st);
-	if (rc < 0)
-		return -1;
-	return !rc || x->root < 2 || !x->where != !partial;
-}
+/* ---- indexes ---- */
 
 /* What PRAGMA index_list tells of an index. @return 0; 1; -1 */
 static int add_index(struct sweeping *w, sqlite3_stmt *st, struct error *err)
@@ -241,17 +94,17 @@ static int add_index(struct sweeping *w, sqlite3_stmt *st, struct error *err)
 	size_t i;
 	int rc;
 
+	if (!name)
+		return error_nomem(err);
 	grown = realloc(w->indexes, (w->index_count + 1) * sizeof(*grown));
-	if (!grown || !name)
+	if (!grown)
 		return error_nomem(err);
 	w->indexes = grown;
 	x = &grown[w->index_count++];
 	memset(x, 0, sizeof(*x));
 	x->plan.unique = sqlite3_column_int(st, 2);
-	rc = plan_columns(w, name, &x->plan, err);
-	if (rc == 0)
-		rc = plan_rows(w, name, sqlite3_column_int(st, 4), &x->plan,
-			       err);
+	rc = index_plan_read(&x->plan, w->sweep->db, &w->table, &w->plan, name,
+			     sqlite3_column_int(st, 4), err);
 	if (rc)
 		return rc;
 	x->places = calloc(x->plan.column_count, sizeof(*x->places));
@@ -277,128 +130,6 @@ static int find_indexes(struct sweeping *w, struct error *err)
 		other = add_index(w, st, err);
 	sqlite3_finalize(st);
 	return other ? other : rc;
-}
-
-/* ---- sets of rowids ---- */
-
-/* Call `each` for all rowids of a table, ascending. @return 0; 1; -1 */
-static int read_rowids(const struct leaves *t, size_t from,
-		       int (*each)(struct rowid_set *, int64_t),
-		       struct rowid_set *set)
-{
-	struct leaf_cursor cursor = { .leaves = t };
-	unsigned char *page = malloc(t->pages->size);
-	unsigned i, cells = 0;
-	struct leaf leaf;
-	struct cell c;
-	int rc = page ? 0 : -1;
-
-	for (; rc == 0 && from < t->leaf_count; from++) {
-		rc = leaf_find(&cursor, from, &leaf);
-		if (rc == 0)
-			rc = leaf_read(t, leaf.page, page, &cells);
-		for (i = 0; rc == 0 && i < cells; i++) {
-			rc = cell_read(t->pages, page, cells, i, &c);
-			if (rc == 0 &&
-			    (c.rowid < leaf.from || c.rowid > leaf.upto))
-				rc = 1;
-			if (rc == 0)
-				rc = each(set, c.rowid);
-		}
-	}
-	leaf_cursor_release(&cursor);
-	free(page);
-	return rc;
-}
-
-/* Of the last leaf's rowids the greatest; of the first row the rowid. */
-static int note_last(struct rowid_set *set, int64_t rowid)
-{
-	set->size = (uint64_t)rowid;
-	return 0;
-}
-
-static int note_first(struct rowid_set *set, int64_t rowid)
-{
-	set->first = rowid;
-	return 2; /* that is all */
-}
-
-static int add_rowid(struct rowid_set *set, int64_t rowid)
-{
-	uint64_t bit = (uint64_t)rowid - (uint64_t)set->first;
-
-	if (bit >= set->size)
-		return 1;
-	set->bits[bit / 64] |= (uint64_t)1 << bit % 64;
-	return 0;
-}
-
-static int has_rowid(const struct rowid_set *set, int64_t rowid)
-{
-	uint64_t bit = (uint64_t)rowid - (uint64_t)set->first;
-
-	return bit < set->size && set->bits[bit / 64] >> bit % 64 & 1;
-}
-
-/* From which rowid to which. @return 0; 1: too far; -1 */
-static int measure(const struct leaves *t, struct rowid_set *set)
-{
-	int rc = read_rowids(t, 0, note_first, set);
-
-	if (rc == 0) /* there is none */
-		return 0;
-	if (rc != 2)
-		return rc;
-	rc = read_rowids(t, t->leaf_count - 1, note_last, set);
-	if (rc)
-		return rc;
-	set->size -= (uint64_t)set->first;
-	return set->size++ >= SET_BITS_MAX;
-}
-
-static int fill_set(struct sweep *s, const struct leaves *t,
-		    struct rowid_set *set)
-{
-	int rc = measure(t, set);
-
-	if (rc)
-		return rc;
-	if (s->set_bits + set->size > SET_BITS_MAX)
-		return 1;
-	set->bits = calloc(set->size / 64 + 1, sizeof(*set->bits));
-	return set->bits ? read_rowids(t, 0, add_rowid, set) : -1;
-}
-
-/* The set of a table's rowids. @return 0; 1; -1 */
-static int find_set(struct sweep *s, uint32_t root, size_t *out,
-		    struct error *err)
-{
-	struct rowid_set set = { .root = root }, *grown;
-	struct leaves leaves;
-	int rc;
-
-	for (*out = 0; *out < s->set_count; ++*out)
-		if (s->sets[*out].root == root)
-			return !s->sets[*out].bits;
-	rc = leaves_find(&leaves, s->pages, root);
-	if (rc == 0)
-		rc = fill_set(s, &leaves, &set);
-	leaves_release(&leaves);
-	grown = rc < 0 ? NULL
-		       : realloc(s->sets, (s->set_count + 1) * sizeof(*grown));
-	if (!grown) {
-		free(set.bits);
-		return error_nomem(err);
-	}
-	s->sets = grown;
-	if (rc > 0) { /* and it is not tried again */
-		free(set.bits);
-		set.bits = NULL;
-	}
-	s->set_bits += set.bits ? set.size : 0;
-	s->sets[s->set_count++] = set;
-	return rc;
 }
 
 /* ---- foreign keys ---- */
@@ -447,10 +178,12 @@ static int add_key(struct sweeping *w, sqlite3_stmt *st, struct error *err)
 		   w->table.columns[column].generated;
 	if (k->fails)
 		return 0;
-	k->value = value_of(&w->table, column);
+	k->value = table_value(&w->table, column);
 	if (find_parent(w->sweep, parent, to, &root, err) < 0)
 		return -1;
-	rc = root ? find_set(w->sweep, root, &k->set, err) : 1;
+	rc = root ? rowid_sets_find(&w->sweep->parents, w->sweep->pages, root,
+				    &k->set, err)
+		  : 1;
 	k->fails = rc > 0;
 	return rc < 0 ? -1 : 0;
 }
@@ -487,7 +220,8 @@ static void try_keys(struct sweeping *w)
 		v = &w->values[k->value];
 		k->fails = v->class != VALUE_NULL &&
 			   (v->class != VALUE_INTEGER ||
-			    !has_rowid(&w->sweep->sets[k->set], v->integer));
+			    !rowid_set_has(&w->sweep->parents.sets[k->set],
+					   v->integer));
 	}
 }
 
@@ -631,7 +365,7 @@ static void release(struct sweeping *w)
 	size_t i;
 
 	for (i = 0; i < w->index_count; i++) {
-		plan_release(&w->indexes[i].plan);
+		index_plan_release(&w->indexes[i].plan);
 		buffer_release(&w->indexes[i].rows.room);
 		free(w->indexes[i].places);
 	}
@@ -710,8 +444,8 @@ int sweep_table(struct sweep *s, const char *table, struct swept *out,
 	if (indexes < 0)
 		return -1;
 	/* what is kept of parents is bounded, and begun anew in between */
-	if (s->set_bits > SET_BITS_MAX / 2)
-		forget_sets(s);
+	if (s->parents.bits > ROWID_BITS_MAX / 2)
+		rowid_sets_release(&s->parents);
 	rc = prepare(&w, table, err);
 	if (rc == 0)
 		rc = find_keys(&w, err);
