@@ -1,9 +1,13 @@
 /*
- * sqlite_leaves.c - the leaves of a rowid table, in the order of their rowids
+ * sqlite_leaves.c - the leaves of a b-tree, in its order
  *
  * Only the interior pages are read, and of those only the lowest ("twigs")
  * are remembered.  How deep the tree is shows on its left edge; a leaf that is
  * none is found when it is read.
+ *
+ * A rowid table has all rows in its leaves.  In the tree of a table without
+ * rowids, or of an index, a cell of an interior page is a row too: the one
+ * between the leaves to its left and right.
  */
 #include "database/sqlite_pages.h"
 
@@ -18,6 +22,7 @@ struct level {
 	unsigned char *page;
 	uint32_t number;
 	int64_t upto;
+	struct between behind;
 	unsigned cells, next;
 };
 
@@ -27,39 +32,49 @@ void leaves_release(struct leaves *t)
 	memset(t, 0, sizeof(*t));
 }
 
-static int interior_read(const struct pages *p, uint32_t page,
+static int interior_read(const struct leaves *t, uint32_t page,
 			 unsigned char *out, unsigned *cells)
 {
-	if (pages_read(p, page, out) || out[0] != PAGE_TABLE_INTERIOR)
+	if (pages_read(t->pages, page, out) ||
+	    out[0] != (t->of_table ? PAGE_TABLE_INTERIOR : PAGE_INDEX_INTERIOR))
 		return 1;
 	*cells = get16(out + 3);
-	return !*cells || INTERIOR_HEADER + 2 * *cells > p->usable;
+	return !*cells || INTERIOR_HEADER + 2 * *cells > t->pages->usable;
 }
 
 int leaf_read(const struct leaves *t, uint32_t page, unsigned char *out,
 	      unsigned *cells)
 {
-	if (pages_read(t->pages, page, out) || out[0] != PAGE_TABLE_LEAF)
+	if (pages_read(t->pages, page, out) ||
+	    out[0] != (t->of_table ? PAGE_TABLE_LEAF : PAGE_INDEX_LEAF))
 		return 1;
 	*cells = get16(out + 3);
-	/* only a table without rows has a page without cells: its root */
+	/* only a tree without rows has a page without cells: its root */
 	return LEAF_HEADER + 2 * *cells > t->pages->usable ||
 	       (!*cells && page != t->root);
 }
 
+int between_read(const struct leaves *t, const struct between *b,
+		 unsigned char *out, unsigned *cells)
+{
+	return interior_read(t, b->page, out, cells) || b->cell >= *cells;
+}
+
 /* Child `i` of an interior page, and the greatest rowid below it. */
-static int child(const struct pages *p, const unsigned char *page,
+static int child(const struct leaves *t, const unsigned char *page,
 		 unsigned cells, unsigned i, uint32_t *number, int64_t *upto)
 {
+	const struct pages *p = t->pages;
 	uint32_t at;
-	uint64_t key;
+	uint64_t key = (uint64_t)*upto;
 
 	if (i == cells) {
 		*number = get32(page + 8);
 	} else {
 		at = get16(page + INTERIOR_HEADER + 2 * i);
 		if (at < INTERIOR_HEADER + 2 * cells || at + 5 > p->usable ||
-		    !varint_read(page + at + 4, page + p->usable, &key))
+		    (t->of_table &&
+		     !varint_read(page + at + 4, page + p->usable, &key)))
 			return 1;
 		*number = get32(page + at);
 		*upto = (int64_t)key;
@@ -72,15 +87,19 @@ static int find_depth(struct leaves *t, unsigned char *page, size_t *depth)
 {
 	uint32_t number = t->root;
 	unsigned cells;
-	int64_t unused;
+	int64_t unused = 0;
 
 	for (*depth = 0; *depth < DEPTH_MAX; ++*depth) {
 		if (pages_read(t->pages, number, page))
 			return 1;
-		if (page[0] == PAGE_TABLE_LEAF)
+		if (!*depth)
+			t->of_table = page[0] == PAGE_TABLE_LEAF ||
+				      page[0] == PAGE_TABLE_INTERIOR;
+		if (page[0] ==
+		    (t->of_table ? PAGE_TABLE_LEAF : PAGE_INDEX_LEAF))
 			return 0;
-		if (interior_read(t->pages, number, page, &cells) ||
-		    child(t->pages, page, cells, 0, &number, &unused))
+		if (interior_read(t, number, page, &cells) ||
+		    child(t, page, cells, 0, &number, &unused))
 			return 1;
 	}
 	return 1;
@@ -91,7 +110,8 @@ static int add_twig(struct leaves *t, const struct level *l)
 	struct twig *grown;
 	size_t room;
 
-	if (t->twig_count && t->twigs[t->twig_count - 1].upto >= l->upto)
+	if (t->of_table && t->twig_count &&
+	    t->twigs[t->twig_count - 1].upto >= l->upto)
 		return 1;
 	if (t->twig_count == t->twig_capacity) {
 		room = t->twig_capacity ? 2 * t->twig_capacity : 8;
@@ -102,6 +122,7 @@ static int add_twig(struct leaves *t, const struct level *l)
 		t->twig_capacity = room;
 	}
 	t->twigs[t->twig_count].upto = l->upto;
+	t->twigs[t->twig_count].behind = l->behind;
 	t->twigs[t->twig_count].first = t->leaf_count;
 	t->twigs[t->twig_count++].page = l->number;
 	t->leaf_count += (size_t)l->cells + 1;
@@ -117,7 +138,7 @@ static int walk(struct leaves *t, struct level *levels, size_t depth)
 
 	levels[0].number = t->root;
 	levels[0].upto = INT64_MAX;
-	if (interior_read(t->pages, t->root, levels[0].page, &levels[0].cells))
+	if (interior_read(t, t->root, levels[0].page, &levels[0].cells))
 		return 1;
 	for (;;) {
 		struct level *l = &levels[at];
@@ -131,11 +152,13 @@ static int walk(struct leaves *t, struct level *levels, size_t depth)
 			continue;
 		}
 		l[1].upto = l->upto;
+		l[1].behind = l->next < l->cells
+				      ? (struct between){ l->number, l->next }
+				      : l->behind;
 		l[1].next = 0;
-		if (child(t->pages, l->page, l->cells, l->next++, &l[1].number,
+		if (child(t, l->page, l->cells, l->next++, &l[1].number,
 			  &l[1].upto) ||
-		    interior_read(t->pages, l[1].number, l[1].page,
-				  &l[1].cells))
+		    interior_read(t, l[1].number, l[1].page, &l[1].cells))
 			return 1;
 		at++;
 	}
@@ -209,7 +232,7 @@ static int enter_twig(struct leaf_cursor *c, size_t twig)
 	leaves = (twig + 1 < t->twig_count ? t->twigs[twig + 1].first
 					   : t->leaf_count) -
 		 t->twigs[twig].first;
-	if (interior_read(t->pages, t->twigs[twig].page, c->page, &c->cells) ||
+	if (interior_read(t, t->twigs[twig].page, c->page, &c->cells) ||
 	    c->cells + 1 != leaves) {
 		leaf_cursor_release(c);
 		return 1;
@@ -225,7 +248,7 @@ static int lower_bound(const struct leaf_cursor *c, unsigned i, int64_t *from)
 	uint32_t unused;
 
 	if (i) {
-		if (child(t->pages, c->page, c->cells, i - 1, &unused, &before))
+		if (child(t, c->page, c->cells, i - 1, &unused, &before))
 			return 1;
 	} else if (c->twig) {
 		before = t->twigs[c->twig - 1].upto;
@@ -239,6 +262,18 @@ static int lower_bound(const struct leaf_cursor *c, unsigned i, int64_t *from)
 	return 0;
 }
 
+/* Rowids that may stand in child `i`, whose `upto` is that of its twig. */
+static int find_bounds(const struct leaf_cursor *c, unsigned i,
+		       struct leaf *out)
+{
+	const struct leaves *t = c->leaves;
+
+	if (!t->of_table)
+		return 0;
+	return lower_bound(c, i, &out->from) || out->from > out->upto ||
+	       out->upto > t->twigs[c->twig].upto;
+}
+
 int leaf_find(struct leaf_cursor *c, size_t leaf, struct leaf *out)
 {
 	const struct leaves *t = c->leaves;
@@ -248,6 +283,7 @@ int leaf_find(struct leaf_cursor *c, size_t leaf, struct leaf *out)
 
 	if (leaf >= t->leaf_count)
 		return 1;
+	out->behind = (struct between){ 0, 0 };
 	if (!t->twig_count) {
 		out->page = t->root;
 		out->from = INT64_MIN;
@@ -259,8 +295,12 @@ int leaf_find(struct leaf_cursor *c, size_t leaf, struct leaf *out)
 	if (rc)
 		return rc;
 	i = (unsigned)(leaf - t->twigs[twig].first);
+	if (!t->of_table)
+		out->behind =
+			i < c->cells
+				? (struct between){ t->twigs[twig].page, i }
+				: t->twigs[twig].behind;
 	out->upto = t->twigs[twig].upto;
-	return child(t->pages, c->page, c->cells, i, &out->page, &out->upto) ||
-	       lower_bound(c, i, &out->from) || out->from > out->upto ||
-	       out->upto > t->twigs[twig].upto;
+	return child(t, c->page, c->cells, i, &out->page, &out->upto) ||
+	       find_bounds(c, i, out);
 }

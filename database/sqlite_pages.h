@@ -73,17 +73,25 @@ uint32_t pages_root(const struct pages *p, const char *table);
 
 /* ---- sqlite_leaves.c ---- */
 
+/* Where a row stands that is between two leaves. */
+struct between {
+	uint32_t page; /* interior; 0: there is none */
+	unsigned cell;
+};
+
 /* An interior page whose children are leaves.  Only these are kept, some
  * hundred times fewer than leaves. */
 struct twig {
-	int64_t upto;   /* greatest rowid below it */
-	uint64_t first; /* number of its first leaf */
+	int64_t upto;          /* greatest rowid below it */
+	struct between behind; /* its last leaf */
+	uint64_t first;        /* number of its first leaf */
 	uint32_t page;
 };
 
 struct leaves {
 	const struct pages *pages;
 	uint32_t root;
+	int of_table;       /* with rowids, and no rows between leaves */
 	struct twig *twigs; /* none: the root is the only leaf */
 	size_t twig_count, twig_capacity;
 	size_t leaf_count;
@@ -92,6 +100,7 @@ struct leaves {
 struct leaf {
 	uint32_t page;
 	int64_t from, upto; /* rowids that may be in it */
+	struct between behind;
 };
 
 /* A way to leaves for one thread. */
@@ -115,6 +124,10 @@ void leaf_cursor_release(struct leaf_cursor *c);
 /** Read a leaf and check its header. @return 0 or 1 */
 int leaf_read(const struct leaves *t, uint32_t page, unsigned char *out,
 	      unsigned *cells);
+
+/** Read the page with the row between two leaves. @return 0 or 1 */
+int between_read(const struct leaves *t, const struct between *b,
+		 unsigned char *out, unsigned *cells);
 
 /* ---- sqlite_record.c ---- */
 

@@ -1,5 +1,5 @@
 /*
- * sqlite_parts.c - a rowid table in parts, which several threads can scan
+ * sqlite_parts.c - a table in parts, which several threads can scan
  */
 #include "base/error.h"
 #include "database/sqlite_pages.h"
@@ -26,7 +26,7 @@ struct part_scan {
 	struct leaf_cursor cursor;
 	struct leaf leaf;           /* the one in `page` */
 	size_t next, end;           /* leaves still to come */
-	unsigned cell, cells;       /* of the one in `page` */
+	unsigned cell, stop, cells; /* of the page in `page`, up to `stop` */
 	unsigned char *page, *more; /* a leaf, an overflow page */
 	struct buffer payload;      /* of a row that overflows */
 	struct buffer texts;
@@ -59,7 +59,7 @@ int database_parts(struct database *db, const struct table *t,
 	int rc = 1;
 
 	*out = NULL;
-	if (t->order == ORDER_ROWID)
+	if (t->order == ORDER_ROWID || t->order == ORDER_KEY)
 		pages = database_pages(db);
 	if (pages)
 		root = pages_root(pages, t->name);
@@ -74,6 +74,8 @@ int database_parts(struct database *db, const struct table *t,
 	rc = record_plan(db, t, &p->plan, err);
 	if (rc == 0 && (rc = leaves_find(&p->leaves, pages, root)) < 0)
 		error_nomem(err);
+	if (rc == 0 && p->leaves.of_table != (t->order == ORDER_ROWID))
+		rc = 1;
 	if (rc == 0)
 		*out = p;
 	else
@@ -120,31 +122,53 @@ void part_range(struct part_scan *s, size_t first, size_t end)
 
 	s->end = end < count ? end : count;
 	s->next = first < s->end ? first : s->end;
-	s->cell = s->cells = 0;
+	s->cell = s->stop = 0;
+	s->leaf.behind.page = 0;
 }
 
-static int next_leaf(struct part_scan *s)
+/* Behind a leaf the row between it and the next, if there is one, then that
+ * leaf. */
+static int next_page(struct part_scan *s)
 {
-	int rc = leaf_find(&s->cursor, s->next, &s->leaf);
+	struct between b = s->leaf.behind;
+	int rc;
 
-	s->cell = s->cells = 0;
+	s->cell = s->stop = 0;
+	if (b.page) {
+		s->leaf.behind.page = 0;
+		if (between_read(&s->parts->leaves, &b, s->page, &s->cells))
+			return 1;
+		s->cell = b.cell;
+		s->stop = b.cell + 1;
+		return 0;
+	}
+	rc = leaf_find(&s->cursor, s->next, &s->leaf);
 	if (rc)
 		return rc;
 	s->next++;
-	return leaf_read(&s->parts->leaves, s->leaf.page, s->page, &s->cells);
+	if (leaf_read(&s->parts->leaves, s->leaf.page, s->page, &s->cells))
+		return 1;
+	s->stop = s->cells;
+	return 0;
 }
 
-/* The next row's cell; rowids ascend and stay within their leaf's bounds, and
- * so do all parts together. @return 0; 1; -1 */
+/* Rowids ascend and stay within their leaf's bounds, and so do all parts
+ * together. */
+static int take_rowid(struct part_scan *s, int64_t rowid)
+{
+	if (rowid < s->leaf.from || rowid > s->leaf.upto)
+		return 1;
+	if (rowid == INT64_MAX)
+		return s->cell < s->stop;
+	s->leaf.from = rowid + 1;
+	return 0;
+}
+
+/* The next row's cell. @return 0; 1; -1 */
 static int next_cell(struct part_scan *s, struct cell *c)
 {
-	if (cell_read(s->parts->pages, s->page, s->cells, s->cell, c) ||
-	    c->rowid < s->leaf.from || c->rowid > s->leaf.upto)
-		return 1;
-	s->cell++;
-	if (c->rowid < INT64_MAX)
-		s->leaf.from = c->rowid + 1;
-	else if (s->cell < s->cells)
+	if (cell_read(s->parts->pages, s->page, s->cells, s->cell++, c) ||
+	    (s->parts->leaves.of_table && take_rowid(s, c->rowid)))
 		return 1;
 	if (s->payload.capacity > PAYLOAD_KEPT)
 		buffer_release(&s->payload);
@@ -160,10 +184,10 @@ static int next_row(struct part_scan *s, int64_t *rowid, struct value *values)
 	struct cell c;
 	int rc;
 
-	while (s->cell == s->cells) {
-		if (s->next == s->end)
+	while (s->cell == s->stop) {
+		if (s->next == s->end && !s->leaf.behind.page)
 			return 0;
-		rc = next_leaf(s);
+		rc = next_page(s);
 		if (rc)
 			return rc < 0 ? -1 : 2;
 	}
@@ -220,13 +244,39 @@ static int add_overflow(struct parts *p, const struct cell *c)
 	return 0;
 }
 
+/* Add cells `from` to `to` of a page, as far as they are not in it. */
+static int add_cells(struct parts *p, unsigned cells, unsigned from,
+		     unsigned to)
+{
+	struct cell c;
+
+	for (; from < to; from++)
+		if (cell_read(p->pages, p->page, cells, from, &c) ||
+		    (c.local_size < c.size && add_overflow(p, &c)))
+			return 1;
+	return 0;
+}
+
+/* Add the row behind a leaf. */
+static int add_between(struct parts *p, const struct between *b)
+{
+	unsigned cells;
+	struct cell c;
+
+	if (between_read(&p->leaves, b, p->page, &cells) ||
+	    cell_read(p->pages, p->page, cells, b->cell, &c))
+		return 1;
+	XXH3_128bits_update(p->hash, &c.size, sizeof(c.size));
+	XXH3_128bits_update(p->hash, c.local, c.local_size);
+	return add_cells(p, cells, b->cell, b->cell + 1);
+}
+
 int parts_fingerprint(struct parts *p, const unsigned char *key, size_t leaf,
 		      unsigned char *out, struct error *err)
 {
 	XXH128_canonical_t canonical;
 	struct leaf where;
-	unsigned i, cells;
-	struct cell c;
+	unsigned cells;
 	int rc;
 
 	if (prepare_hash(p, err) < 0)
@@ -238,10 +288,9 @@ int parts_fingerprint(struct parts *p, const unsigned char *key, size_t leaf,
 		return 1;
 	XXH3_128bits_reset_withSecret(p->hash, key, PARTS_KEY_SIZE);
 	XXH3_128bits_update(p->hash, p->page, p->pages->usable);
-	for (i = 0; i < cells; i++)
-		if (cell_read(p->pages, p->page, cells, i, &c) ||
-		    (c.local_size < c.size && add_overflow(p, &c)))
-			return 1;
+	if (add_cells(p, cells, 0, cells) ||
+	    (where.behind.page && add_between(p, &where.behind)))
+		return 1;
 	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(p->hash));
 	memcpy(out, canonical.digest, PARTS_FINGERPRINT_SIZE);
 	return 0;

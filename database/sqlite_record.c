@@ -334,6 +334,59 @@ static void add_field(struct record_plan *plan, const struct table *t,
 	}
 }
 
+/* Which field is that of a column? */
+static size_t field_of(const struct table *t, int column)
+{
+	size_t field = 0;
+	int i;
+
+	for (i = 0; i < column; i++)
+		field += t->columns[i].generated != 1;
+	return field;
+}
+
+/* A table without rowids keeps its rows as entries of its primary key's index,
+ * where the columns of the key stand in front.
+ * @param fields  as many as the plan's
+ * @return 0; 1; -1 */
+static int read_order(struct database *db, const struct table *t,
+		      const struct record_plan *plan, struct field *fields,
+		      struct error *err)
+{
+	sqlite3_stmt *st;
+	size_t count = 0;
+	int rc, column;
+
+	/* the name of such a table stands for that index */
+	if (sql_prepare(db->sql, &st, err, "PRAGMA main.index_xinfo(\"%w\")",
+			t->name) < 0)
+		return -1;
+	while ((rc = sql_step(st, err)) > 0) {
+		column = sqlite3_column_int(st, 1);
+		if (count == plan->field_count || column < 0 ||
+		    column >= (int)t->column_count ||
+		    t->columns[column].generated == 1)
+			break;
+		fields[count++] = plan->fields[field_of(t, column)];
+	}
+	sqlite3_finalize(st);
+	return rc < 0 ? -1 : rc > 0 || count != plan->field_count;
+}
+
+static int put_in_order(struct database *db, const struct table *t,
+			struct record_plan *plan, struct error *err)
+{
+	struct field *fields = calloc(t->column_count + 1, sizeof(*fields));
+	int rc = fields ? read_order(db, t, plan, fields, err)
+			: error_nomem(err);
+
+	if (rc == 0)
+		memcpy(plan->fields, fields,
+		       plan->field_count * sizeof(*fields));
+	free(fields);
+	return rc;
+}
+
 int record_plan(struct database *db, const struct table *t,
 		struct record_plan *out, struct error *err)
 {
@@ -352,7 +405,11 @@ int record_plan(struct database *db, const struct table *t,
 	while ((rc = sql_step(st, err)) > 0 && column < t->column_count)
 		add_field(out, t, column++, db->encoding, st);
 	sqlite3_finalize(st);
-	return rc < 0 ? -1 : rc > 0 || column != t->column_count;
+	if (rc < 0)
+		return -1;
+	if (rc > 0 || column != t->column_count)
+		return 1;
+	return t->order == ORDER_KEY ? put_in_order(db, t, out, err) : 0;
 }
 
 void record_plan_release(struct record_plan *plan)

@@ -5,16 +5,15 @@
 
 #include "tests/database/same_parts.h"
 
-/* All tables of rowid order, whole and leaf by leaf; those in `odd` as that. */
+/* All tables with rowids or a key, whole and leaf by leaf; `odd` as that. */
 static void assert_parts_of(struct reader *r, const char *odd)
 {
 	size_t i;
 
 	for (i = 0; i < r->catalog->table_count; i++) {
 		const struct table *t = &r->catalog->tables[i];
-		int want = t->order != ORDER_ROWID        ? 1
-			   : odd && !strcmp(odd, t->name) ? 2
-							  : 0;
+		int is = t->order == ORDER_ROWID || t->order == ORDER_KEY;
+		int want = !is ? 1 : odd && !strcmp(odd, t->name) ? 2 : 0;
 
 		assert_int_equal(compare_table(r->db, t, 0), want);
 		assert_int_equal(compare_table(r->db, t, 1), want);
@@ -48,7 +47,12 @@ static const char rows[] =
 				   "FROM n;"
 				   "INSERT INTO u(rowid) VALUES"
 				   "(-9223372036854775808), "
-				   "(9223372036854775807);";
+				   "(9223372036854775807);"
+				   "CREATE TABLE k(d, r REAL, c TEXT, b, "
+				   "PRIMARY KEY(c DESC, b)) WITHOUT ROWID;"
+				   "INSERT INTO k SELECT d, b, c, id FROM t;"
+				   "INSERT INTO k SELECT NULL, c, a, b FROM u "
+				   "WHERE a NOT NULL;";
 
 static void make_rows(const char *path, const char *pragmas)
 {
@@ -140,6 +144,13 @@ static void tables_of_all_shapes_are_read(void **state)
 	     "(-0.0, CAST(x'ff' AS TEXT)), ('', x'');"
 	     "CREATE TABLE w(a PRIMARY KEY) WITHOUT ROWID;"
 	     "INSERT INTO w VALUES(1);"
+	     "CREATE TABLE no(a PRIMARY KEY) WITHOUT ROWID;"
+	     "CREATE TABLE key(v AS (a + 1), a REAL, s AS (b) STORED, b, c, "
+	     "d TEXT, PRIMARY KEY(d, a DESC, d)) WITHOUT ROWID;"
+	     "INSERT INTO key(a, b, c, d) VALUES(1, 'b', 2.5, 'x'), "
+	     "(1.5, NULL, x'00', 'x'), (-2, 3, 4, 'y');"
+	     "CREATE TABLE strange(a TEXT COLLATE nocase PRIMARY KEY, b) "
+	     "WITHOUT ROWID; INSERT INTO strange VALUES('b', 1), ('A', 2);"
 	     "CREATE TABLE auto(a INTEGER PRIMARY KEY AUTOINCREMENT);"
 	     "INSERT INTO auto VALUES(1); ANALYZE");
 	assert_parts(f->a, NULL);
@@ -161,7 +172,11 @@ static void columns_come_and_go(void **state)
 	     "ALTER TABLE t ADD COLUMN l REAL DEFAULT -0;"
 	     "CREATE TABLE s(a); INSERT INTO s VALUES(1);"
 	     "ALTER TABLE s ADD COLUMN b AS (a) VIRTUAL;"
-	     "ALTER TABLE s ADD COLUMN c DEFAULT (1)");
+	     "ALTER TABLE s ADD COLUMN c DEFAULT (1);"
+	     "CREATE TABLE w(a, b PRIMARY KEY, c) WITHOUT ROWID;"
+	     "INSERT INTO w VALUES(1, 2, 3); ALTER TABLE w ADD COLUMN d "
+	     "DEFAULT 4; ALTER TABLE w ADD COLUMN e; ALTER TABLE w DROP COLUMN "
+	     "a; INSERT INTO w VALUES(5, 6, 7, 8)");
 	assert_parts(f->a, NULL);
 }
 
@@ -494,7 +509,9 @@ static void damage_gives_the_rows_of_sql_or_none(void **state)
 	make(f->a, "PRAGMA page_size=512; CREATE TABLE t(a, b);" COUNT(
 			   300) "INSERT INTO t SELECT i * 1000, 'text' || i "
 				"FROM n; UPDATE t SET b = zeroblob(2000) "
-				"WHERE rowid % 90 = 0");
+				"WHERE rowid % 90 = 0; CREATE TABLE k(a, b, "
+				"PRIMARY KEY(b, a)) WITHOUT ROWID; INSERT "
+				"INTO k SELECT * FROM t");
 	read_all(f->a, &whole);
 	for (i = 0; i < 600; i++) {
 		struct buffer bytes = BUFFER_INIT;
@@ -529,9 +546,9 @@ static void damage_gives_the_rows_of_sql_or_none(void **state)
 
 static const unsigned char key[PARTS_KEY_SIZE] = { 3, 1, 4, 1, 5, 9 };
 
-/* Fingerprints of all leaves of table t, behind each other. */
-static void fingerprints(const char *path, const unsigned char *with,
-			 struct buffer *out)
+/* Fingerprints of all leaves of a table, behind each other. */
+static void fingerprints(const char *path, const char *table,
+			 const unsigned char *with, struct buffer *out)
 {
 	struct reader r = reader_open(path);
 	unsigned char one[PARTS_FINGERPRINT_SIZE];
@@ -541,7 +558,7 @@ static void fingerprints(const char *path, const unsigned char *with,
 
 	buffer_clear(out);
 	assert_int_equal(
-		database_parts(r.db, catalog_table(r.catalog, "t"), &p, &err),
+		database_parts(r.db, catalog_table(r.catalog, table), &p, &err),
 		0);
 	for (i = 0; i < parts_count(p); i++) {
 		assert_int_equal(parts_fingerprint(p, with, i, one, &err), 0);
@@ -553,14 +570,14 @@ static void fingerprints(const char *path, const unsigned char *with,
 }
 
 /* How many of the leaves have other fingerprints now? */
-static size_t changed(const char *path, const char *text)
+static size_t changed(const char *path, const char *table, const char *text)
 {
 	struct buffer before = BUFFER_INIT, after = BUFFER_INIT;
 	size_t i, count = 0;
 
-	fingerprints(path, key, &before);
+	fingerprints(path, table, key, &before);
 	make(path, text);
-	fingerprints(path, key, &after);
+	fingerprints(path, table, key, &after);
 	assert_int_equal(before.size, after.size);
 	for (i = 0; i < before.size; i += PARTS_FINGERPRINT_SIZE)
 		count += memcmp(before.data + i, after.data + i,
@@ -575,17 +592,41 @@ static void a_fingerprint_tells_of_its_leaf_and_what_overflows(void **state)
 	struct fixture *f = *state;
 
 	make_rows(f->a, "PRAGMA page_size=1024;");
-	assert_int_equal(changed(f->a, "CREATE TABLE other(a);"
-				       "INSERT INTO u VALUES(1, 2, 3)"),
+	assert_int_equal(changed(f->a, "t",
+				 "CREATE TABLE other(a);"
+				 "INSERT INTO u VALUES(1, 2, 3)"),
 			 0);
-	assert_int_equal(changed(f->a, "UPDATE t SET b = b + 1 WHERE id = 500"),
-			 1);
+	assert_int_equal(
+		changed(f->a, "t", "UPDATE t SET b = b + 1 WHERE id = 500"), 1);
 	/* its last byte lies in an overflow page */
-	assert_int_equal(changed(f->a, "UPDATE t SET d = CAST(substr(d, 1, "
-				       "length(d) - 1) || x'01' AS BLOB) "
-				       "WHERE id = (SELECT max(id) FROM t "
-				       "WHERE length(d) > 4500)"),
+	assert_int_equal(changed(f->a, "t",
+				 "UPDATE t SET d = CAST(substr(d, 1, "
+				 "length(d) - 1) || x'01' AS BLOB) "
+				 "WHERE id = (SELECT max(id) FROM t "
+				 "WHERE length(d) > 4500)"),
 			 1);
+	assert_parts(f->a, NULL);
+}
+
+/* Each row is in one leaf, or between two of them. */
+static void a_fingerprint_tells_of_the_row_behind_its_leaf(void **state)
+{
+	struct fixture *f = *state;
+	char text[128];
+	int i;
+
+	make(f->a,
+	     "PRAGMA page_size=512; CREATE TABLE k(a, b, PRIMARY KEY(a)) "
+	     "WITHOUT ROWID;" COUNT(500) "INSERT INTO k SELECT i, "
+					 "zeroblob(90) FROM n; UPDATE k SET "
+					 "b = zeroblob(2000) WHERE a % 7 = 0");
+	for (i = 1; i <= 60; i++) {
+		snprintf(text, sizeof(text),
+			 "UPDATE k SET b = CAST(substr(b, 1, length(b) - 1) || "
+			 "x'01' AS BLOB) WHERE a = %d",
+			 i);
+		assert_int_equal(changed(f->a, "k", text), 1);
+	}
 	assert_parts(f->a, NULL);
 }
 
@@ -597,8 +638,8 @@ static void a_fingerprint_depends_on_the_key(void **state)
 	size_t i;
 
 	make_rows(f->a, "");
-	fingerprints(f->a, key, &a);
-	fingerprints(f->a, other, &b);
+	fingerprints(f->a, "t", key, &a);
+	fingerprints(f->a, "t", other, &b);
 	assert_int_equal(a.size, b.size);
 	assert_true(a.size > 0);
 	for (i = 0; i < a.size; i += PARTS_FINGERPRINT_SIZE)
@@ -697,6 +738,7 @@ int main(void)
 		fixture_test(damage_gives_the_rows_of_sql_or_none),
 		fixture_test(
 			a_fingerprint_tells_of_its_leaf_and_what_overflows),
+		fixture_test(a_fingerprint_tells_of_the_row_behind_its_leaf),
 		fixture_test(a_fingerprint_depends_on_the_key),
 		fixture_test(several_threads_read_one_table),
 	};
