@@ -17,7 +17,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -155,8 +154,7 @@ static struct batch_entry *add_entry(struct put_batch *b, unsigned int type,
 	memset(e, 0, sizeof(*e));
 	e->id = *id;
 	e->size = b->bytes.size - start;
-	e->crc32 =
-		(uint32_t)crc32_z(0, (Bytef *)b->bytes.data + start, e->size);
+	e->crc32 = pack_crc32(0, b->bytes.data + start, e->size);
 	b->count++;
 	return e;
 }

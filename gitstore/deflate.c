@@ -1,10 +1,11 @@
 /*
- * deflate.c - zlib streams, by ISA-L where it is there, else by zlib
+ * deflate.c - zlib streams and CRCs, by ISA-L where it is there, else by zlib
  */
 #include <stdlib.h>
 #include <string.h>
 
 #ifdef HAVE_ISAL
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #else
 #include <zlib.h>
@@ -17,6 +18,11 @@
 #define INPUT_MAX ((size_t)1 << 30) /* per call; both count in 32 bits */
 
 #ifdef HAVE_ISAL
+
+uint32_t pack_crc32(uint32_t crc, const void *data, size_t size)
+{
+	return crc32_gzip_refl(crc, data, size);
+}
 
 struct deflater {
 	struct isal_zstream stream;
@@ -91,6 +97,11 @@ static int hungry(const struct deflater *d)
 }
 
 #else
+
+uint32_t pack_crc32(uint32_t crc, const void *data, size_t size)
+{
+	return (uint32_t)crc32_z(crc, data, size);
+}
 
 struct deflater {
 	z_stream stream;

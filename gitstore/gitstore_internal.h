@@ -49,7 +49,10 @@ int path_map_add(struct path_map *m, uint64_t key, const struct object_id *id,
 const struct object_id *path_map_find(const struct path_map *m, uint64_t key);
 void path_map_release(struct path_map *m);
 
-/* ---- deflate.c: zlib streams ---- */
+/* ---- deflate.c: zlib streams and CRCs ---- */
+
+/** zlib's crc32() of `data` behind what `crc` is of; 0: nothing. */
+uint32_t pack_crc32(uint32_t crc, const void *data, size_t size);
 
 struct deflater;
 

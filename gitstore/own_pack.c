@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -451,7 +450,7 @@ int own_entry_raw(const struct own_pack *p, const struct own_entry *e,
 		return error_nomem(err);
 	room = out->data + out->size;
 	if (read_at(p->fd, room, e->size, e->offset) < 0 ||
-	    crc32_z(0, (const Bytef *)room, e->size) != e->crc32)
+	    pack_crc32(0, room, e->size) != e->crc32)
 		return 1;
 	out->size += e->size;
 	return 0;

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -213,7 +212,7 @@ static int add_counted(void *payload, const void *data, size_t size,
 {
 	struct pack_writer *w = payload;
 
-	w->crc32 = (uint32_t)crc32_z(w->crc32, data, size);
+	w->crc32 = pack_crc32(w->crc32, data, size);
 	return add(w, data, size, err);
 }
 

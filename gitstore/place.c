@@ -170,9 +170,10 @@ static int place_files(struct placed *p, const char *pack, const char *idx,
 	if (mkdir(folder, 0777) < 0 && errno != EEXIST)
 		error_errno(err, ERROR_FAILED, "cannot make the folder '%s'",
 			    folder);
-	else if (object_place(keep, p->keep, err) < 0)
-		;
-	else if (rename(pack, p->pack) < 0 || rename(idx, p->idx) < 0)
+	/* the .keep in front is for who runs meanwhile: nothing is lost when
+	 * the machine stops and it is gone, as the ref has not moved */
+	else if (rename(keep, p->keep) < 0 || rename(pack, p->pack) < 0 ||
+		 rename(idx, p->idx) < 0)
 		error_errno(err, ERROR_FAILED, "cannot write to '%s'", folder);
 	else
 		rc = file_sync(folder, err);
