@@ -92,6 +92,44 @@ int chunk_parts_put(const struct chunk_parts *p, struct sink *s,
 		    struct object_id *id, struct error *err);
 void chunk_parts_release(struct chunk_parts *p);
 
+/* ---- chunks_walk.c: the files of a table in row order ---- */
+
+#define CHUNK_CRLF_HINT                                                        \
+	"line endings were changed by git (CR LF); check out again with "      \
+	"core.autocrlf=false, or use git archive"
+
+/* A folder on the way down. */
+struct walk_level {
+	struct source_names names; /* in row order */
+	size_t next;
+	size_t path; /* length of the folder's path */
+};
+
+/** Zero it. */
+struct chunk_walk {
+	const struct table *table;
+	struct source *source;
+	struct walk_level levels[CHUNK_LEVELS_MAX];
+	size_t depth;
+	struct buffer path;  /* of the folder or file being looked at */
+	struct buffer file;  /* its content */
+	int has_values;      /* there is a folder "values" */
+	struct buffer shown; /* the table's name for people */
+};
+
+/** Look at the table's folder: there is one exactly if there are rows.
+ *  Release it in any case. */
+int chunk_walk_begin(struct chunk_walk *w, const struct table *t,
+		     struct source *s, struct error *err);
+void chunk_walk_release(struct chunk_walk *w);
+
+/** @return 1 with the next file, which is whole lines; 0 behind the last; -1 */
+int chunk_walk_next(struct chunk_walk *w, struct error *err);
+
+/** Record damage of the table: "table 'x': TEXT". @return -1 */
+int chunk_walk_damage(struct chunk_walk *w, struct error *err, const char *fmt,
+		      ...) __attribute__((format(printf, 3, 4)));
+
 /* ---- chunks_segment.c: rows encoded, cut and put ---- */
 
 /** A chunk begins there. */
