@@ -1,5 +1,5 @@
 /*
- * row_internal.h - what row.c, row_encode.c and row_decode.c share
+ * row_internal.h - what the files of row share
  */
 #ifndef SNAPSHOT_ROW_INTERNAL_H
 #define SNAPSHOT_ROW_INTERNAL_H
