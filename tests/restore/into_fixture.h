@@ -231,4 +231,15 @@ static inline const char *now(void **state, const char *query)
 	return rows(in_folder(state, "app.db"), query);
 }
 
+static inline void misfit(void **state, const char *problems)
+{
+	char message[2048];
+
+	snprintf(message, sizeof message,
+		 "'%s' does not fit the snapshot: %s; nothing was changed; "
+		 "restore to a new file, or choose tables with --table",
+		 in_folder(state, "app.db"), problems);
+	fails(state, ERROR_FAILED, message);
+}
+
 #endif /* TESTS_RESTORE_INTO_FIXTURE_H */
