@@ -172,4 +172,34 @@ static inline void assert_same_value(const struct value *a,
 		fail_msg("%zu bytes differ", a->size);
 }
 
+static inline void line_is(struct fixture *f, const char *expected)
+{
+	assert_non_null(buffer_cstr(&f->line));
+	assert_string_equal(f->line.data, expected);
+}
+
+static inline void encode(struct fixture *f, int64_t rowid,
+			  const struct value *values)
+{
+	buffer_clear(&f->line);
+	if (row_encode(&f->line, f->shape, rowid, values, NULL, &f->err) < 0)
+		fail_msg("%s", f->err.message);
+}
+
+/* Decode the fixture's line and compare. */
+static inline void decodes_to(struct fixture *f, int64_t rowid,
+			      const struct value *values)
+{
+	struct value found[COLUMNS_MAX];
+	int64_t found_rowid;
+	size_t i;
+
+	if (row_decode(f->shape, f->line.data, f->line.size, &found_rowid,
+		       found, &f->files, &f->err) < 0)
+		fail_msg("%s: %s", f->err.message, buffer_cstr(&f->line));
+	assert_true(found_rowid == rowid);
+	for (i = 0; i < row_shape_values(f->shape); i++)
+		assert_same_value(&found[i], &values[i]);
+}
+
 #endif /* TESTS_SNAPSHOT_ROW_FIXTURE_H */
