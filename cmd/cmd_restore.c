@@ -3,227 +3,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buffer.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "cmd/changes.h"
 #include "cmd/cmd.h"
-#include "cmd/from.h"
-#include "cmd/proof.h"
+#include "cmd/restoring.h"
 #include "cmd/safety.h"
 #include "cmd/shell.h"
 #include "cmd/snapshots.h"
-#include "cmd/staging.h"
 #include "gitstore/gitstore.h"
-#include "restore/restore.h"
 #include "snapshot/catalog.h"
 #include "snapshot/records.h"
 
-struct restore_options {
-	const char *snapshot, *at, *from, *to, *map, *scratch, *before, *after;
-	struct cmd_list tables;
-	unsigned int timeout_s;
-	int into, dry_run, yes, stand_ins, triggers;
-};
-
-/** What one run knows. */
-struct run {
-	struct cmd *cmd;
-	const struct restore_options *o;
-	struct snapshot_choice choice; /* without --from */
-	struct from from;
-	struct source *source;
-	struct catalog *catalog;
-	struct object_id content;
-	char label[160]; /* "snapshot 1f2e3d4c of 2026-..." */
-	char *real;      /* the target, links followed */
-	enum restore_target state;
-	char *why_damaged;
-	char *folder; /* scratch beside the target */
-	char *built;
-	struct proof proof;
-	struct staging staging; /* of records */
-	char *undo;             /* how to get the old content back, or NULL */
-	char *moved;
-	struct restore_changes changes;
-	int after_failed;
-};
-
 #define SCRATCH_PREFIX ".dbstow-restore"
-
-/* ---- which snapshot ---- */
-
-/** On a terminal without SNAP: show what there is and ask. */
-static int ask_which(struct run *r, struct error *err)
-{
-	struct history *h = r->choice.history;
-	char *line;
-	int rc = 0;
-
-	if (r->cmd->quiet || r->o->yes || h->count < 2 ||
-	    !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-		return 0;
-	snapshot_print_table(h, stderr);
-	fputs("Which snapshot? (Enter: the newest) ", stderr);
-	line = cmd_answer();
-	if (cmd_interrupted())
-		rc = error_set(err, ERROR_INTERRUPTED, "interrupted");
-	else if (line && *line)
-		rc = history_find(h, line, &r->choice.at, err);
-	free(line);
-	return rc;
-}
-
-static int choose_from_branch(struct run *r, struct error *err)
-{
-	char id[OBJECT_HEX_SIZE], when[CLOCK_TEXT_SIZE], age[CLOCK_TEXT_SIZE];
-	const struct snapshot *s;
-	int64_t at;
-
-	if (snapshot_choose(r->cmd, r->o->snapshot, &r->choice, err) < 0)
-		return -1;
-	if (r->o->at) {
-		if (clock_parse(&at, r->o->at) < 0)
-			return error_set(err, ERROR_USAGE,
-					 "--at takes a time like "
-					 "2026-11-20T02:35Z, not '%s'",
-					 r->o->at);
-		if (history_find_at(r->choice.history, at, &r->choice.at, err) <
-		    0)
-			return -1;
-	} else if (!r->o->snapshot && ask_which(r, err) < 0) {
-		return -1;
-	}
-	s = snapshot_chosen(&r->choice);
-	object_hex(id, &s->id);
-	clock_text(when, s->created_at_s);
-	clock_age(age, clock_now() - s->created_at_s);
-	snprintf(r->label, sizeof(r->label), "snapshot %.8s of %s (%s old)", id,
-		 when, age);
-	return snapshot_source(&r->choice, s, &r->source, err);
-}
-
-static int open_source(struct run *r, struct error *err)
-{
-	if (r->o->from) {
-		if (from_open(&r->from, r->cmd, r->o->from, r->o->scratch,
-			      err) < 0)
-			return -1;
-		r->source = r->from.source;
-		r->from.source = NULL;
-		snprintf(r->label, sizeof(r->label), "%s", r->from.label);
-	} else if (choose_from_branch(r, err) < 0) {
-		return -1;
-	}
-	if (proof_open(r->source, &r->catalog, &r->content, err) < 0)
-		return -1;
-	/*
-	 * A folder can have been changed by anyone: all of it is read before
-	 * anything is built.  In git every object vouches for itself.
-	 */
-	return r->from.is_folder
-		       ? proof_intact(r->source, r->catalog, &r->content, err)
-		       : 0;
-}
-
-/* ---- the plan ---- */
-
-static void note_state(struct run *r)
-{
-	static const char *const words[] = {
-		[TARGET_ABSENT] = "is new",
-		[TARGET_SIDE_FILES] =
-			("is not there, but its -wal, -journal or -shm are"),
-		[TARGET_DATABASE] = "is a database",
-		[TARGET_EMPTY] = "is a zero-byte file",
-		[TARGET_DAMAGED] = "is no sound database",
-	};
-	struct catalog *c = r->catalog;
-	char tables[CMD_NUMBER_SIZE * 2], rows[CMD_NUMBER_SIZE * 2];
-	char size[CMD_NUMBER_SIZE], available[CMD_NUMBER_SIZE] = "?";
-	uint64_t row_count = 0, bytes = 0, space = 0, shown = 0;
-	struct error quiet = ERROR_INIT;
-	char *folder = path_folder(r->real);
-
-	for (size_t i = 0; i < c->table_count; i++) {
-		row_count += c->tables[i].rows;
-		shown += c->tables[i].kind != TABLE_INTERNAL;
-	}
-	if (r->choice.history)
-		bytes = snapshot_chosen(&r->choice)->bytes;
-	if (folder && !file_free_bytes(folder, &space, &quiet))
-		cmd_bytes(available, space);
-	free(folder);
-	cmd_note(r->cmd, "from    %s", r->label);
-	cmd_note(r->cmd, "to      %s, which %s%s%s", r->real, words[r->state],
-		 r->why_damaged ? ": " : "",
-		 r->why_damaged ? r->why_damaged : "");
-	cmd_note(r->cmd, "content %s, %s%s%s; %s free",
-		 cmd_count(tables, shown, "table"),
-		 cmd_count(rows, row_count, "row"), bytes ? ", " : "",
-		 bytes ? cmd_bytes(size, bytes) : "", available);
-}
-
-/** What the application could not export is not restored either. */
-static void note_left_out(const struct run *r)
-{
-	for (size_t i = 0; i < r->catalog->left_out_count; i++)
-		cmd_note(r->cmd,
-			 "note: the application left out model '%s'; its table "
-			 "stays as it is",
-			 r->catalog->left_out[i].name);
-}
-
-/** Schema revisions of both sides, where the target has one that differs. */
-static void note_revisions(struct run *r)
-{
-	const char *theirs = NULL;
-	char *mine = NULL;
-
-	if (r->choice.history)
-		theirs = snapshot_chosen(&r->choice)->schema_revision;
-	if (r->state == TARGET_DATABASE)
-		mine = safety_schema_revision(r->real);
-	if (theirs || mine)
-		cmd_note(r->cmd, "schema  snapshot: %s; target: %s",
-			 theirs ? theirs : "not recorded",
-			 mine ? mine : "none");
-	free(mine);
-}
-
-/** A restored database takes about as much as its JSON; what really does not
- *  fit ends with "disk is full", and nothing is touched. */
-static void note_space(const struct run *r)
-{
-	char need[CMD_NUMBER_SIZE], have[CMD_NUMBER_SIZE];
-	struct error quiet = ERROR_INIT;
-	uint64_t bytes, space;
-	char *folder;
-
-	if (!r->choice.history)
-		return;
-	bytes = snapshot_chosen(&r->choice)->bytes;
-	folder = path_folder(r->real);
-	if (folder && !file_free_bytes(folder, &space, &quiet) && space < bytes)
-		cmd_note(r->cmd,
-			 "note: about %s are needed beside '%s', and %s are "
-			 "free",
-			 cmd_bytes(need, bytes), r->real,
-			 cmd_bytes(have, space));
-	free(folder);
-}
 
 /* ---- consent ---- */
 
-static int needs_consent(const struct run *r)
+static int needs_consent(const struct restoring *r)
 {
 	return r->state != TARGET_ABSENT;
 }
 
-static int consent(struct run *r, struct error *err)
+static int consent(struct restoring *r, struct error *err)
 {
 	const char *name = path_base(r->real);
 	char question[512];
@@ -255,7 +57,7 @@ static int consent(struct run *r, struct error *err)
 
 /* ---- building ---- */
 
-static int make_folder(struct run *r, struct error *err)
+static int make_folder(struct restoring *r, struct error *err)
 {
 	char *beside = path_folder(r->real);
 	const char *parent = beside;
@@ -278,7 +80,7 @@ static int make_folder(struct run *r, struct error *err)
 	return r->built ? 0 : error_nomem(err);
 }
 
-static int build(struct run *r, struct error *err)
+static int build(struct restoring *r, struct error *err)
 {
 	struct proof_options o = { .stand_ins = r->o->stand_ins,
 				   .what = "restore" };
@@ -299,7 +101,7 @@ static int build(struct run *r, struct error *err)
 }
 
 /** Records become rows of the target's own tables. */
-static int stage(struct run *r, struct error *err)
+static int stage(struct restoring *r, struct error *err)
 {
 	struct staging *s = &r->staging;
 	struct error why = ERROR_INIT;
@@ -320,7 +122,7 @@ static int stage(struct run *r, struct error *err)
 
 /* ---- putting it in place ---- */
 
-static int replace(struct run *r, struct error *err)
+static int replace(struct restoring *r, struct error *err)
 {
 	char *note = NULL;
 	int rc;
@@ -333,7 +135,7 @@ static int replace(struct run *r, struct error *err)
 	return rc;
 }
 
-static int move_aside_and_install(struct run *r, struct error *err)
+static int move_aside_and_install(struct restoring *r, struct error *err)
 {
 	if (restore_move_aside(r->real, &r->moved, err) < 0)
 		return -1;
@@ -343,7 +145,7 @@ static int move_aside_and_install(struct run *r, struct error *err)
 
 /** A database whose schema can be read may still be damaged further in: then
  *  it is kept as files, all of them together. */
-static int keep_and_replace(struct run *r, struct error *err)
+static int keep_and_replace(struct restoring *r, struct error *err)
 {
 	struct error kept = ERROR_INIT;
 
@@ -358,7 +160,7 @@ static int keep_and_replace(struct run *r, struct error *err)
 	return move_aside_and_install(r, err);
 }
 
-static int put_in_place(struct run *r, struct error *err)
+static int put_in_place(struct restoring *r, struct error *err)
 {
 	switch (r->state) {
 	case TARGET_ABSENT:
@@ -373,7 +175,7 @@ static int put_in_place(struct run *r, struct error *err)
 	return keep_and_replace(r, err);
 }
 
-static int replay(struct run *r, struct error *err)
+static int replay(struct restoring *r, struct error *err)
 {
 	const struct staged_records *staged = &r->staging.staged;
 	const struct catalog *c = staged->catalog ? staged->catalog
@@ -409,7 +211,7 @@ static int replay(struct run *r, struct error *err)
 }
 
 /** From a proven file to the target, between the user's two commands. */
-static int act(struct run *r, struct error *err)
+static int act(struct restoring *r, struct error *err)
 {
 	struct error after = ERROR_INIT;
 	int rc = -1;
@@ -428,7 +230,7 @@ static int act(struct run *r, struct error *err)
 
 /* ---- telling ---- */
 
-static int tell(const struct run *r)
+static int tell(const struct restoring *r)
 {
 	char content[OBJECT_HEX_SIZE], id[OBJECT_HEX_SIZE] = "";
 
@@ -471,7 +273,7 @@ static int tell(const struct run *r)
 
 /* ---- the command ---- */
 
-static void run_release(struct run *r)
+static void run_release(struct restoring *r)
 {
 	scratch_remove(r->folder);
 	source_free(r->source);
@@ -489,7 +291,7 @@ static void run_release(struct run *r)
 	free(r->moved);
 }
 
-static int check_target(struct run *r, struct error *err)
+static int check_target(struct restoring *r, struct error *err)
 {
 	if (restore_inspect(r->o->to, &r->state, &r->real, &r->why_damaged,
 			    err) < 0)
@@ -506,7 +308,7 @@ static int check_target(struct run *r, struct error *err)
 }
 
 /** Records go into tables that the application made. */
-static int check_schema(const struct run *r, struct error *err)
+static int check_schema(const struct restoring *r, struct error *err)
 {
 	if (records_are(r->catalog) && !r->o->into)
 		return error_set(err, ERROR_USAGE,
@@ -522,17 +324,14 @@ static int check_schema(const struct run *r, struct error *err)
 	return 0;
 }
 
-static int restore(struct run *r, struct error *err)
+static int restore(struct restoring *r, struct error *err)
 {
 	int status;
 
-	if (open_source(r, err) < 0 || check_target(r, err) < 0 ||
+	if (restoring_open(r, err) < 0 || check_target(r, err) < 0 ||
 	    check_schema(r, err) < 0)
 		return -1;
-	note_state(r);
-	note_revisions(r);
-	note_space(r);
-	note_left_out(r);
+	restoring_plan(r);
 	if (r->o->dry_run && !r->o->into)
 		return tell(r);
 	if (!r->o->dry_run && consent(r, err) < 0)
@@ -551,8 +350,8 @@ static int restore(struct run *r, struct error *err)
 
 int cmd_restore(struct cmd *c, int argc, char **argv, struct error *err)
 {
-	struct restore_options o = { .timeout_s = 30 };
-	struct run r = { .cmd = c, .o = &o };
+	struct restoring_options o = { .timeout_s = 30 };
+	struct restoring r = { .cmd = c, .o = &o };
 	const struct cmd_option options[] = {
 		{ .name = "to",
 		  .text = &o.to,
