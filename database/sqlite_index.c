@@ -1,98 +1,11 @@
 /*
  * sqlite_index.c - all entries of an index, in order, from its pages
  *
- * An index is a b-tree whose interior pages hold entries too: those stand
- * between the entries of the children to their left and right.  An entry is a
- * record of the index's columns with the rowid behind them.
+ * An entry is a record of the index's columns with the rowid behind them.
  */
 #include "database/sqlite_pages.h"
 
 #include <stdlib.h>
-
-#define LEAF_HEADER     8
-#define INTERIOR_HEADER 12
-#define DEPTH_MAX       20 /* as SQLite's */
-
-/* A page on the way down.  In an interior page the even steps are children, the
- * odd ones entries. */
-struct level {
-	unsigned char *page;
-	unsigned cells, next;
-	int leaf;
-};
-
-struct walk {
-	const struct pages *pages;
-	struct level levels[DEPTH_MAX];
-	size_t depth; /* levels in use */
-	uint32_t read;
-	unsigned char *more; /* an overflow page */
-};
-
-static int descend(struct walk *w, uint32_t page)
-{
-	const struct pages *p = w->pages;
-	struct level *l = &w->levels[w->depth];
-	unsigned header;
-
-	/* an end also where pages form a ring */
-	if (w->depth == DEPTH_MAX || w->read++ > p->count)
-		return 1;
-	if (!l->page && !(l->page = malloc(p->size)))
-		return -1;
-	if (pages_read(p, page, l->page))
-		return 1;
-	l->leaf = l->page[0] == PAGE_INDEX_LEAF;
-	if (!l->leaf && l->page[0] != PAGE_INDEX_INTERIOR)
-		return 1;
-	header = l->leaf ? LEAF_HEADER : INTERIOR_HEADER;
-	l->cells = get16(l->page + 3);
-	l->next = 0;
-	if (header + 2 * l->cells > p->usable || (!l->leaf && !l->cells))
-		return 1;
-	w->depth++;
-	return 0;
-}
-
-/* Child `i` of an interior page. */
-static int child(const struct pages *p, const struct level *l, unsigned i,
-		 uint32_t *number)
-{
-	uint32_t at = 8;
-
-	if (i < l->cells)
-		at = get16(l->page + INTERIOR_HEADER + 2 * i);
-	if (i < l->cells &&
-	    (at < INTERIOR_HEADER + 2 * l->cells || at + 4 > p->usable))
-		return 1;
-	*number = get32(l->page + at);
-	return 0;
-}
-
-/* The next entry's cell. @return 0; 1; -1; 2 at the end */
-static int next_cell(struct walk *w, struct cell *out)
-{
-	while (w->depth) {
-		struct level *l = &w->levels[w->depth - 1];
-		unsigned step = l->next++;
-		uint32_t number;
-		int rc;
-
-		if (step >= (l->leaf ? l->cells : 2 * l->cells + 1)) {
-			w->depth--;
-			continue;
-		}
-		if (l->leaf || step % 2)
-			return cell_read(w->pages, l->page, l->cells,
-					 l->leaf ? step : step / 2, out);
-		rc = child(w->pages, l, step / 2, &number);
-		if (rc == 0)
-			rc = descend(w, number);
-		if (rc)
-			return rc;
-	}
-	return 2;
-}
 
 /* ---- which of two entries comes first ---- */
 
@@ -251,16 +164,18 @@ struct entries {
 	struct value *values[2];
 	const struct value **places[2];
 	unsigned now;
+	unsigned char *more; /* an overflow page */
 };
 
-static int prepare(struct entries *e, size_t count)
+static int prepare(struct entries *e, const struct pages *p, size_t count)
 {
 	size_t k, i;
 
+	e->more = malloc(p->size);
 	for (k = 0; k < 2; k++) {
 		e->values[k] = calloc(count, sizeof(*e->values[k]));
 		e->places[k] = calloc(count, sizeof(*e->places[k]));
-		if (!e->values[k] || !e->places[k])
+		if (!e->more || !e->values[k] || !e->places[k])
 			return -1;
 		for (i = 0; i < count; i++)
 			e->places[k][i] = &e->values[k][i];
@@ -268,7 +183,7 @@ static int prepare(struct entries *e, size_t count)
 	return 0;
 }
 
-static void release(struct entries *e, struct walk *w)
+static void release(struct entries *e)
 {
 	size_t k;
 
@@ -277,20 +192,18 @@ static void release(struct entries *e, struct walk *w)
 		free(e->values[k]);
 		free(e->places[k]);
 	}
-	for (k = 0; k < DEPTH_MAX; k++)
-		free(w->levels[k].page);
-	free(w->more);
+	free(e->more);
 }
 
-/* Make `c` the current entry. */
-static int take(const struct index_plan *x, struct walk *w, struct entries *e,
-		const struct cell *c)
+/* Make `c` the current entry. @return 0; 1; -1 */
+static int take(const struct index_plan *x, const struct pages *p,
+		struct entries *e, const struct cell *c)
 {
 	struct buffer *bytes = &e->bytes[e->now];
 	int rc;
 
 	if (c->local_size < c->size) {
-		rc = cell_payload(w->pages, c, w->more, bytes);
+		rc = cell_payload(p, c, e->more, bytes);
 		if (rc)
 			return rc;
 	} else {
@@ -303,15 +216,16 @@ static int take(const struct index_plan *x, struct walk *w, struct entries *e,
 			   bytes->size, 0, e->values[e->now]);
 }
 
-static int sum_entries(const struct index_plan *x, struct walk *w,
+/* @return 0; 1; -1 */
+static int sum_entries(const struct index_plan *x, struct cells *cells,
 		       struct entries *e, const unsigned char *key,
 		       struct index_sum *out)
 {
 	struct cell c;
 	int rc;
 
-	while ((rc = next_cell(w, &c)) == 0) {
-		rc = take(x, w, e, &c);
+	while ((rc = cells_next(cells, &c)) == 1) {
+		rc = take(x, cells->leaves->pages, e, &c);
 		if (rc)
 			return rc;
 		if (out->count &&
@@ -322,23 +236,30 @@ static int sum_entries(const struct index_plan *x, struct walk *w,
 			return -1;
 		e->now = !e->now;
 	}
-	return rc == 2 ? 0 : rc;
+	return rc == 2 ? 1 : rc;
 }
 
 int index_read(const struct index_plan *x, const struct pages *p,
 	       const unsigned char *key, struct index_sum *out)
 {
-	struct walk w = { .pages = p };
+	struct cells cells = { .leaves = NULL };
+	struct leaves leaves;
 	struct entries e;
 	int rc;
 
 	memset(&e, 0, sizeof(e));
-	w.more = malloc(p->size);
-	rc = w.more ? prepare(&e, x->column_count) : -1;
-	if (rc == 0)
-		rc = descend(&w, x->root);
-	if (rc == 0)
-		rc = sum_entries(x, &w, &e, key, out);
-	release(&e, &w);
+	rc = leaves_find(&leaves, p, x->root);
+	if (rc == 0 && leaves.of_table)
+		rc = 1;
+	if (rc == 0 && (prepare(&e, p, x->column_count) < 0 ||
+			cells_open(&cells, &leaves) < 0))
+		rc = -1;
+	if (rc == 0) {
+		cells_range(&cells, 0, leaves.leaf_count);
+		rc = sum_entries(x, &cells, &e, key, out);
+	}
+	cells_release(&cells);
+	leaves_release(&leaves);
+	release(&e);
 	return rc;
 }

@@ -2,9 +2,10 @@
  * sqlite_pages.h - reading the pages of a database file ourselves
  *
  * sqlite_pages.c: pages as the open read transaction sees them, from any
- * thread.  sqlite_leaves.c: the leaves of a rowid table.  sqlite_record.c: what
- * lies in a page.  sqlite_parts.c: all of it as scans.  sqlite_index.c: the
- * entries of an index (sqlite_index_plan.c).  sqlite_rowids.c: sets of rowids.
+ * thread.  sqlite_leaves.c: the leaves of a b-tree.  sqlite_record.c: what lies
+ * in a page.  sqlite_cells.c: what lies in all of them, in order.
+ * sqlite_parts.c: a table's rows as scans.  sqlite_index.c: the entries of an
+ * index (sqlite_index_plan.c).  sqlite_rowids.c: sets of rowids.
  * sqlite_sweep.c: whether indexes and foreign keys fit the rows.
  *
  * The format: https://sqlite.org/fileformat2.html, of the WAL and its index
@@ -180,6 +181,29 @@ int record_read(const struct record_plan *plan, const unsigned char *record,
 /** A varint before `end`. @return what stands behind it, or NULL */
 const unsigned char *varint_read(const unsigned char *at,
 				 const unsigned char *end, uint64_t *out);
+
+/* ---- sqlite_cells.c ---- */
+
+/* A way through the cells of a tree, for one thread. */
+struct cells {
+	const struct leaves *leaves;
+	struct leaf_cursor cursor;
+	struct leaf leaf;           /* the one that was read last */
+	size_t next, end;           /* leaves still to come */
+	unsigned cell, stop, count; /* of the page in `page`, up to `stop` */
+	unsigned char *page;
+};
+
+/** Release it in any case. @return 0, or -1: memory ran out */
+int cells_open(struct cells *c, const struct leaves *leaves);
+void cells_release(struct cells *c);
+
+/** Go to leaf `first`; cells come up to what is behind leaf `end` - 1. */
+void cells_range(struct cells *c, size_t first, size_t end);
+
+/** @return 1 with a cell, which points into a page that stays until the next
+ *  call; 0 at the end; 2: a page is not as it should be; -1: memory ran out */
+int cells_next(struct cells *c, struct cell *out);
 
 /* ---- sqlite_index.c ---- */
 

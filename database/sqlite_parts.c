@@ -23,12 +23,9 @@ struct parts {
 
 struct part_scan {
 	const struct parts *parts;
-	struct leaf_cursor cursor;
-	struct leaf leaf;           /* the one in `page` */
-	size_t next, end;           /* leaves still to come */
-	unsigned cell, stop, cells; /* of the page in `page`, up to `stop` */
-	unsigned char *page, *more; /* a leaf, an overflow page */
-	struct buffer payload;      /* of a row that overflows */
+	struct cells cells;
+	unsigned char *more;   /* an overflow page */
+	struct buffer payload; /* of a row that overflows */
 	struct buffer texts;
 };
 
@@ -89,10 +86,9 @@ void part_free(struct part_scan *s)
 {
 	if (!s)
 		return;
-	leaf_cursor_release(&s->cursor);
+	cells_release(&s->cells);
 	buffer_release(&s->payload);
 	buffer_release(&s->texts);
-	free(s->page);
 	free(s->more);
 	free(s);
 }
@@ -105,10 +101,8 @@ int parts_scan(struct parts *p, struct scan **out, struct error *err)
 	if (!s)
 		return error_nomem(err);
 	s->parts = p;
-	s->cursor.leaves = &p->leaves;
-	s->page = malloc(p->pages->size);
 	s->more = malloc(p->pages->size);
-	if (s->page && s->more)
+	if (cells_open(&s->cells, &p->leaves) == 0 && s->more)
 		*out = scan_of_part(s);
 	if (*out)
 		return 0;
@@ -118,87 +112,27 @@ int parts_scan(struct parts *p, struct scan **out, struct error *err)
 
 void part_range(struct part_scan *s, size_t first, size_t end)
 {
-	size_t count = s->parts->leaves.leaf_count;
-
-	s->end = end < count ? end : count;
-	s->next = first < s->end ? first : s->end;
-	s->cell = s->stop = 0;
-	s->leaf.behind.page = 0;
+	cells_range(&s->cells, first, end);
 }
 
-/* Behind a leaf the row between it and the next, if there is one, then that
- * leaf. */
-static int next_page(struct part_scan *s)
-{
-	struct between b = s->leaf.behind;
-	int rc;
-
-	s->cell = s->stop = 0;
-	if (b.page) {
-		s->leaf.behind.page = 0;
-		if (between_read(&s->parts->leaves, &b, s->page, &s->cells))
-			return 1;
-		s->cell = b.cell;
-		s->stop = b.cell + 1;
-		return 0;
-	}
-	rc = leaf_find(&s->cursor, s->next, &s->leaf);
-	if (rc)
-		return rc;
-	s->next++;
-	if (leaf_read(&s->parts->leaves, s->leaf.page, s->page, &s->cells))
-		return 1;
-	s->stop = s->cells;
-	return 0;
-}
-
-/* Rowids ascend and stay within their leaf's bounds, and so do all parts
- * together. */
-static int take_rowid(struct part_scan *s, int64_t rowid)
-{
-	if (rowid < s->leaf.from || rowid > s->leaf.upto)
-		return 1;
-	if (rowid == INT64_MAX)
-		return s->cell < s->stop;
-	s->leaf.from = rowid + 1;
-	return 0;
-}
-
-/* The next row's cell. @return 0; 1; -1 */
-static int next_cell(struct part_scan *s, struct cell *c)
-{
-	if (cell_read(s->parts->pages, s->page, s->cells, s->cell++, c) ||
-	    (s->parts->leaves.of_table && take_rowid(s, c->rowid)))
-		return 1;
-	if (s->payload.capacity > PAYLOAD_KEPT)
-		buffer_release(&s->payload);
-	if (!c->overflow && c->local_size == c->size)
-		return 0;
-	return cell_payload(s->parts->pages, c, s->more, &s->payload);
-}
-
-static int next_row(struct part_scan *s, int64_t *rowid, struct value *values)
+/* @return as part_next() */
+static int take_cell(struct part_scan *s, const struct cell *c,
+		     struct value *values)
 {
 	const struct parts *p = s->parts;
-	const unsigned char *record;
-	struct cell c;
+	const unsigned char *record = c->local;
 	int rc;
 
-	while (s->cell == s->stop) {
-		if (s->next == s->end && !s->leaf.behind.page)
-			return 0;
-		rc = next_page(s);
+	if (s->payload.capacity > PAYLOAD_KEPT)
+		buffer_release(&s->payload);
+	if (c->local_size < c->size) {
+		rc = cell_payload(p->pages, c, s->more, &s->payload);
 		if (rc)
 			return rc < 0 ? -1 : 2;
+		record = (unsigned char *)s->payload.data;
 	}
-	rc = next_cell(s, &c);
-	if (rc)
-		return rc < 0 ? -1 : 2;
-	record = c.local_size == c.size ? c.local
-					: (unsigned char *)s->payload.data;
-	if (record_read(&p->plan, record, (size_t)c.size, c.rowid, values))
+	if (record_read(&p->plan, record, (size_t)c->size, c->rowid, values))
 		return 2;
-	*rowid = c.rowid;
 	if (p->encoding != ENCODING_UTF8 &&
 	    texts_from_utf16(&s->texts, values, p->plan.value_count,
 			     p->encoding == ENCODING_UTF16BE) < 0)
@@ -209,8 +143,13 @@ static int next_row(struct part_scan *s, int64_t *rowid, struct value *values)
 int part_next(struct part_scan *s, int64_t *rowid, struct value *values,
 	      struct error *err)
 {
-	int rc = next_row(s, rowid, values);
+	struct cell c;
+	int rc = cells_next(&s->cells, &c);
 
+	if (rc == 1) {
+		*rowid = c.rowid;
+		rc = take_cell(s, &c, values);
+	}
 	return rc < 0 ? error_nomem(err) : rc;
 }
 

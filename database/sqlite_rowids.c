@@ -6,33 +6,27 @@
 
 #include <stdlib.h>
 
-/* Call `each` for all rowids of a table, ascending. @return 0; 1; -1 */
+/* Call `each` for all rowids from a leaf on, ascending.
+ * @return 0; 1; -1; what `each` returned instead of 0 */
 static int read_rowids(const struct leaves *t, size_t from,
 		       int (*each)(struct rowid_set *, int64_t),
 		       struct rowid_set *set)
 {
-	struct leaf_cursor cursor = { .leaves = t };
-	unsigned char *page = malloc(t->pages->size);
-	unsigned i, cells = 0;
-	struct leaf leaf;
+	struct cells cells;
 	struct cell c;
-	int rc = page ? 0 : -1;
+	int rc = cells_open(&cells, t);
 
-	for (; rc == 0 && from < t->leaf_count; from++) {
-		rc = leaf_find(&cursor, from, &leaf);
-		if (rc == 0)
-			rc = leaf_read(t, leaf.page, page, &cells);
-		for (i = 0; rc == 0 && i < cells; i++) {
-			rc = cell_read(t->pages, page, cells, i, &c);
-			if (rc == 0 &&
-			    (c.rowid < leaf.from || c.rowid > leaf.upto))
-				rc = 1;
-			if (rc == 0)
-				rc = each(set, c.rowid);
+	if (rc == 0)
+		cells_range(&cells, from, t->leaf_count);
+	while (rc == 0) {
+		rc = cells_next(&cells, &c);
+		if (rc != 1) {
+			rc = rc == 2 ? 1 : rc;
+			break;
 		}
+		rc = each(set, c.rowid);
 	}
-	leaf_cursor_release(&cursor);
-	free(page);
+	cells_release(&cells);
 	return rc;
 }
 
@@ -99,6 +93,8 @@ int rowid_sets_find(struct rowid_sets *s, const struct pages *p, uint32_t root,
 		if (s->sets[*out].root == root)
 			return !s->sets[*out].bits;
 	rc = leaves_find(&leaves, p, root);
+	if (rc == 0 && !leaves.of_table)
+		rc = 1;
 	if (rc == 0)
 		rc = fill_set(s, &leaves, &set);
 	leaves_release(&leaves);
