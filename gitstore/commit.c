@@ -254,9 +254,6 @@ static int write_list(struct gitstore *g, const struct history *h,
 		goto done;
 	e->stored = 1;
 	rc = ref_move(g, &m, err);
-	/* a loose one that a gc took in that moment */
-	if (rc == MOVE_DONE && !g->placed_count)
-		rc = commit_write_loose(g, &index, err);
 done:
 	buffer_release(&index.body);
 	return rc;

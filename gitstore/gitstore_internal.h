@@ -638,8 +638,9 @@ int object_place(const char *from, const char *to, struct error *err);
 
 /* ---- merge.c ---- */
 
-/** Does `git gc` say that it is at work? */
-int is_gc_running(struct gitstore *g);
+/** Does git refuse to remove objects from here?  Another repository may borrow
+ *  them (git clone --shared). */
+int is_precious(struct gitstore *g);
 
 /** Remove what a run left that was killed while it removed packs. */
 void packs_remove_rest(struct gitstore *g);

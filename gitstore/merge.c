@@ -53,7 +53,7 @@
 /* git takes a gc.pid that is older for a leftover */
 #define GC_AGE_S (12 * 3600)
 
-int is_gc_running(struct gitstore *g)
+static int is_gc_running(struct gitstore *g)
 {
 	char *path = path_join(g->common, "gc.pid");
 	int running = 0;
@@ -74,8 +74,7 @@ static int is_there(struct gitstore *g, const char *name)
 	return there;
 }
 
-/* Another repository may borrow objects from here (git clone --shared). */
-static int is_precious(struct gitstore *g)
+int is_precious(struct gitstore *g)
 {
 	char *value = repository_config(g, "extensions.preciousobjects");
 	int precious = 0;
@@ -285,6 +284,96 @@ int packs_merge(struct gitstore *g, struct error *err)
 		   choose(packs, count, pack_writer_size(g->pack), room / 2),
 		   err);
 	free(packs);
+	return rc;
+}
+
+/* ---- lists ---- */
+
+/* Does it hold lists of snapshots, and nothing else? */
+static int is_lists(const struct own_pack *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->count && own_is_commit(p, &p->entries[i]); i++)
+		;
+	return i == p->count && !p->touched;
+}
+
+/* @return 0; 1: it is damaged, and stays where it is; -1 */
+static int take_lists(struct pack_writer *w, const struct own_pack *p,
+		      struct id_set *taken, struct error *err)
+{
+	struct buffer entry = BUFFER_INIT;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < p->count; i++) {
+		const struct own_entry *e = &p->entries[i];
+
+		buffer_clear(&entry);
+		rc = own_entry_raw(p, e, &entry, err);
+		if (!rc)
+			rc = id_set_add(taken, &e->id, err);
+		if (!rc)
+			continue; /* it is there */
+		if (rc > 0)
+			rc = pack_writer_entry(w, &e->id, e->crc32, entry.data,
+					       entry.size, err);
+	}
+	buffer_release(&entry);
+	return rc;
+}
+
+static int add_commits(struct pack_writer *w, struct id_set *ids,
+		       struct error *err)
+{
+	size_t count, i;
+	const struct pack_entry *e = pack_writer_entries(w, &count);
+
+	for (i = 0; i < count; i++)
+		if (id_set_add(ids, &e[i].id, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int take_chosen(struct pack_writer *w, const struct own_packs *o,
+		       struct error *err)
+{
+	const struct own_pack **packs = calloc(o->count + 1, sizeof(*packs));
+	struct id_set taken = { NULL, 0, 0 };
+	size_t count = 0, i;
+	int rc;
+
+	if (!packs)
+		return error_nomem(err);
+	for (i = 0; i < o->count; i++)
+		if (is_lists(&o->packs[i]))
+			packs[count++] = &o->packs[i];
+	qsort(packs, count, sizeof(*packs), compare_sizes);
+	count = choose(packs, count, pack_writer_size(w), UINT64_MAX);
+	rc = add_commits(w, &taken, err);
+	for (i = 0; rc >= 0 && i < count; i++)
+		rc = take_lists(w, packs[i], &taken, err);
+	id_set_release(&taken);
+	free(packs);
+	return rc < 0 ? -1 : 0;
+}
+
+int packs_take_lists(struct gitstore *g, struct pack_writer *w,
+		     struct error *err)
+{
+	char *folder = path_join(g->objects, "pack");
+	struct own_packs o = { NULL, 0 };
+	int rc = -1;
+
+	if (!folder)
+		return error_nomem(err);
+	if (!may_remove(g))
+		rc = 0;
+	else if (!own_packs_load(&o, folder, g->hasher, err))
+		rc = take_chosen(w, &o, err);
+	own_packs_release(&o);
+	free(folder);
 	return rc;
 }
 

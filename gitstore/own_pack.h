@@ -147,6 +147,11 @@ int own_copy(struct gitstore *g, const struct own_pack *p,
 /** Take the packs along that are not much bigger than the new one. */
 int packs_merge(struct gitstore *g, struct error *err);
 
+/** Take along the packs that hold nothing but commits: each list of snapshots
+ *  comes in a pack of its own, and they shall not become hundreds. */
+int packs_take_lists(struct gitstore *g, struct pack_writer *w,
+		     struct error *err);
+
 /** Remove packs of ours all of whose objects lie in another one of ours.  The
  *  lock is held.  What cannot be removed now is left to the next run. */
 void packs_tidy(struct gitstore *g);

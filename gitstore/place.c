@@ -296,14 +296,19 @@ static int place_alone(struct gitstore *g,
 {
 	const char *scratch = gitstore_scratch(g, err);
 	struct pack_writer *w = NULL;
+	size_t objects;
 	char name[32];
 	int rc = -1;
 
 	snprintf(name, sizeof(name), "new%u", g->packs++);
 	if (scratch && !pack_writer_new(&w, scratch, name, err) &&
 	    !put_commits(w, commits, count, err) &&
-	    !pack_writer_close(w, err) && !add_placed(g, w, 1, m, err))
-		rc = 0;
+	    !packs_take_lists(g, w, err)) {
+		pack_writer_entries(w, &objects);
+		if (!pack_writer_close(w, err) &&
+		    !add_placed(g, w, objects == count, m, err))
+			rc = 0;
+	}
 	pack_writer_free(w);
 	return rc;
 }
@@ -330,9 +335,10 @@ static int check_placed(struct gitstore *g, const struct move *m,
 }
 
 /*
- * A commit that only changes the list is a loose object: a pack for each would
- * soon be hundreds.  It is open to a gc for the moment until the ref moves, so
- * while one is at work it gets a pack all the same.
+ * A commit that only changes the list gets a pack, too.  As a loose object it
+ * would be lost to a `git prune` that looked at the refs before ours moved,
+ * however quick we are, and with it the whole list.  Only where git prunes
+ * nothing, and we remove no pack, it is one: packs would soon be hundreds.
  */
 int place_commits(struct gitstore *g, const struct new_commit *const *commits,
 		  size_t count, int with_pack, const struct move *m,
@@ -343,7 +349,7 @@ int place_commits(struct gitstore *g, const struct new_commit *const *commits,
 
 	if (with_pack && g->pack)
 		rc = place_with_pack(g, commits, count, m, err);
-	else if (with_pack || g->placed_count || is_gc_running(g))
+	else if (with_pack || g->placed_count || !is_precious(g))
 		rc = place_alone(g, commits, count, m, err);
 	else
 		for (i = 0; !rc && i < count; i++)

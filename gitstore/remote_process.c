@@ -163,15 +163,24 @@ static int start(struct channel **out, struct remote *r,
 	return 0;
 }
 
+/* What is pushed stays a pack: git has a .keep file beside that until the ref
+ * has moved.  Loose objects, which it makes of a small push, are lost to a `git
+ * prune` that looked at the refs before. */
 static int open_folder(struct channel **out, struct remote *r,
 		       enum remote_service service, struct error *err)
 {
-	const char *argv[] = { "git",
-			       service == SERVICE_FETCH ? "upload-pack"
-							: "receive-pack",
-			       r->url.path, NULL };
+	const char *fetch[] = { "git", "upload-pack", r->url.path, NULL };
+	const char *push[] = { "git",
+			       "-c",
+			       "receive.unpackLimit=1",
+			       "-c",
+			       "transfer.unpackLimit=1",
+			       "receive-pack",
+			       r->url.path,
+			       NULL };
 
-	return start(out, r, service, argv, err);
+	return start(out, r, service, service == SERVICE_FETCH ? fetch : push,
+		     err);
 }
 
 /* 'it'\''s' */

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "gitstore/own_pack.h"
 #include "gitstore/sync_internal.h"
 
 #define SHALLOW_MAX ((size_t)16 << 20)
@@ -236,10 +237,12 @@ static int move_ours(struct sync *s, struct error *err)
 	if (store_lock(s->g, err) < 0)
 		return -1;
 	rc = move_locked(s, err);
-	if (rc)
+	if (rc) {
 		placed_discard(s->g);
-	else
+	} else {
 		placed_release(s->g);
+		packs_tidy(s->g);
+	}
 	store_unlock(s->g);
 	return rc;
 }

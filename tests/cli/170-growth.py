@@ -39,10 +39,10 @@ for n in range(1, 13):
 check(size() < first * 3 // 2, "twelve exports: %d bytes, the first one %d" % (size(), first))
 fsck()
 
-# equal content in another layout adds nothing
+# equal content in another layout adds nothing but a list that tells when it was looked at
 before = size()
 sql("app.db", "VACUUM")
-check(export() == made[-1] and size() == before, "VACUUM")
+check(export() == made[-1] and size() - before < 4096, "VACUUM")
 
 # a table goes and comes back
 sql("app.db", "ALTER TABLE extra RENAME TO gone")

@@ -631,8 +631,8 @@ static void packs_that_a_killed_run_left_go(void **state)
 		repo_sh(f->repo, "cp -pn ../saved/* .git/objects/pack"), 0);
 	assert_git(f, "2", PACKS);
 	reopen(f);
-	add_keep(f, 0, 1, 2, 0); /* unchanged */
-	assert_git(f, "1", PACKS);
+	add_keep(f, 0, 1, 2, 0); /* unchanged: the list alone */
+	assert_git(f, "2", PACKS);
 	assert_version(f, &one, 0, 0);
 	assert_version(f, &two, 0, 1);
 	assert_git(f, "", FSCK);
@@ -657,8 +657,8 @@ static void half_a_pack_that_a_killed_run_left_goes(void **state)
 		   "echo ../../HEAD >>.git/dbstow/removing");
 	assert_git(f, "2", PACKS);
 	reopen(f);
-	add_keep(f, 0, 1, 2, 0); /* unchanged */
-	assert_git(f, "1", PACKS);
+	add_keep(f, 0, 1, 2, 0); /* unchanged: the list alone */
+	assert_git(f, "2", PACKS);
 	assert_git(f, "", "ls .git/dbstow/removing 2>/dev/null || true");
 	assert_git(f, "", FSCK);
 }

@@ -506,17 +506,88 @@ static void half_a_pack_of_a_killed_run_is_swept(void **state)
 	assert_git(f, "0", "ls .git/objects/pack | wc -l");
 }
 
-static void a_change_of_the_list_is_a_pack_only_while_a_gc_runs(void **state)
+#define PACKS "ls .git/objects/pack/*.pack | wc -l"
+#define LOOSE "find .git/objects/?? -type f 2>/dev/null | wc -l"
+
+static void
+a_prune_before_and_after_the_move_leaves_a_changed_list(void **state)
+{
+	struct fixture *f = *state;
+	struct new_commit c = { .body = BUFFER_INIT };
+	const struct new_commit *commits[] = { &c };
+	struct object_id tip;
+	struct raw_commit old;
+	struct move m = { .ref = f->g->ref, .log = "x" };
+
+	add(f, "one\n", 0);
+	assert_int_equal(ref_read(f->g, f->g->ref, &tip, &f->err), 0);
+	assert_int_equal(raw_commit_read(f->g, &tip, &old, &f->err), 0);
+	assert_ok(commit_build(f->g, &old.tree, old.parents, old.parent_count,
+			       T0 + 1, old.message, &c, &f->err),
+		  &f->err);
+	m.old = tip;
+	m.id = c.id;
+	assert_ok(store_lock(f->g, &f->err), &f->err);
+	assert_ok(place_commits(f->g, commits, 1, 0, &m, &f->err), &f->err);
+	assert_git(f, "", "git prune --expire=now; git repack -adq");
+	assert_int_equal(ref_move(f->g, &m, &f->err), MOVE_DONE);
+	placed_release(f->g);
+	/* one that looked at the refs before takes loose objects only */
+	assert_git(f, "0", LOOSE);
+	assert_git(f, "", FSCK);
+	raw_commit_release(&old);
+	buffer_release(&c.body);
+}
+
+static void many_changes_of_the_list_are_one_pack(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id id = add(f, "one\n", 0);
+	int i;
+
+	for (i = 0; i < 12; i++) {
+		assert_ok(gitstore_pin(f->g, &id, i % 2 == 0, &f->err),
+			  &f->err);
+		assert_git(f, "2", PACKS);
+	}
+	assert_git(f, "0", LOOSE);
+	assert_git(f, "", "ls .git/objects/pack | grep keep || true");
+	/* the snapshot, and each list */
+	assert_git(f, "14",
+		   "git cat-file --batch-all-objects --batch-check | "
+		   "grep -c commit");
+	assert_git(f, "", FSCK);
+}
+
+/* No pack may go while it is at work. */
+static void while_a_gc_runs_a_changed_list_leaves_the_one_before(void **state)
 {
 	struct fixture *f = *state;
 	struct object_id id = add(f, "one\n", 0);
 
 	assert_ok(gitstore_pin(f->g, &id, 1, &f->err), &f->err);
-	assert_git(f, "1", "ls .git/objects/pack/*.pack | wc -l");
+	assert_git(f, "2", PACKS);
 	write_in(f, "gc.pid", "4711 host\n");
 	assert_ok(gitstore_pin(f->g, &id, 0, &f->err), &f->err);
-	assert_git(f, "2", "ls .git/objects/pack/*.pack | wc -l");
-	assert_git(f, "", "ls .git/objects/pack | grep keep || true");
+	assert_git(f, "3", PACKS);
+	assert_git(f, "", "rm .git/gc.pid");
+	assert_ok(gitstore_pin(f->g, &id, 1, &f->err), &f->err);
+	assert_git(f, "2", PACKS);
+	assert_git(f, "", FSCK);
+}
+
+/* git prunes nothing there, and we remove no pack */
+static void a_changed_list_is_loose_where_objects_are_precious(void **state)
+{
+	struct fixture *f = *state;
+	struct object_id id = add(f, "one\n", 0);
+
+	assert_git(f, "",
+		   "git config core.repositoryFormatVersion 1 && "
+		   "git config extensions.preciousObjects true");
+	assert_ok(gitstore_pin(f->g, &id, 1, &f->err), &f->err);
+	assert_git(f, "1", PACKS);
+	assert_git(f, "1", LOOSE);
 	assert_git(f, "", FSCK);
 }
 
@@ -578,7 +649,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			half_a_pack_of_a_killed_run_is_swept, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			a_change_of_the_list_is_a_pack_only_while_a_gc_runs,
+			a_prune_before_and_after_the_move_leaves_a_changed_list,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			many_changes_of_the_list_are_one_pack, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			while_a_gc_runs_a_changed_list_leaves_the_one_before,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_changed_list_is_loose_where_objects_are_precious,
 			setup, teardown),
 	};
 
