@@ -153,14 +153,6 @@ int own_copy(struct gitstore *g, const struct own_pack *p,
 	return rc;
 }
 
-static int compare_offsets(const void *a, const void *b)
-{
-	const struct own_entry *x = *(const struct own_entry *const *)a;
-	const struct own_entry *y = *(const struct own_entry *const *)b;
-
-	return (x->offset > y->offset) - (x->offset < y->offset);
-}
-
 /* @param reached  or NULL: everything is */
 static int is_garbage(struct gitstore *g, const struct own_entry *e,
 		      const struct id_set *reached)
@@ -173,16 +165,13 @@ static int is_garbage(struct gitstore *g, const struct own_entry *e,
 static int copy_all(struct gitstore *g, const struct own_pack *p,
 		    const struct id_set *reached, struct error *err)
 {
-	const struct own_entry **all = calloc(p->count + 1, sizeof(*all));
+	struct own_entry **all = own_in_order(p, err);
 	int graph = has_commit_graph(g);
 	size_t i;
 	int rc = 0;
 
 	if (!all)
-		return error_nomem(err);
-	for (i = 0; i < p->count; i++)
-		all[i] = &p->entries[i];
-	qsort(all, p->count, sizeof(*all), compare_offsets);
+		return -1;
 	for (i = 0; !rc && i < p->count; i++)
 		if (is_garbage(g, all[i], reached) &&
 		    !(graph && own_is_commit(p, all[i])))

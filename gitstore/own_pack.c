@@ -24,6 +24,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "gitstore/own_pack.h"
+#include "gitstore/pack_internal.h"
 
 #define SALT_BYTES ((size_t)8)
 #define HASH_BYTES ((size_t)HASH_SHA1_SIZE)
@@ -89,30 +90,6 @@ long own_time(const char *stem)
 
 /* ---- files ---- */
 
-static int read_at(int fd, void *data, size_t size, uint64_t at)
-{
-	unsigned char *p = data;
-
-	while (size) {
-		ssize_t n = pread(fd, p, size, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		at += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-static uint32_t get32(const unsigned char *b)
-{
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
-	       (uint32_t)b[2] << 8 | b[3];
-}
-
 static char *with_end(const struct own_pack *p, const char *end)
 {
 	struct buffer path = BUFFER_INIT;
@@ -145,19 +122,31 @@ static int compare_offsets(const void *a, const void *b)
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
+struct own_entry **own_in_order(const struct own_pack *p, struct error *err)
+{
+	struct own_entry **all = calloc(p->count + 1, sizeof(*all));
+	size_t i;
+
+	if (!all) {
+		error_nomem(err);
+		return NULL;
+	}
+	for (i = 0; i < p->count; i++)
+		all[i] = &p->entries[i];
+	qsort(all, p->count, sizeof(*all), compare_offsets);
+	return all;
+}
+
 /* An entry ends where the next one begins. @return 0, 1: it is unsound, -1 */
 static int set_sizes(struct own_pack *p, struct error *err)
 {
-	struct own_entry **all = calloc(p->count + 1, sizeof(*all));
+	struct own_entry **all = own_in_order(p, err);
 	uint64_t end = p->size - HASH_BYTES, size;
 	size_t i;
 	int rc = 0;
 
 	if (!all)
-		return error_nomem(err);
-	for (i = 0; i < p->count; i++)
-		all[i] = &p->entries[i];
-	qsort(all, p->count, sizeof(*all), compare_offsets);
+		return -1;
 	for (i = p->count; !rc && i-- > 0; end = all[i]->offset) {
 		size = end - all[i]->offset;
 		rc = all[i]->offset < HEAD_BYTES || all[i]->offset >= end ||
@@ -177,8 +166,8 @@ static int is_sound(const struct own_pack *p, const unsigned char *idx,
 	size_t least = IDS_AT + 2 * HASH_BYTES;
 
 	if (size < least || memcmp(idx, "\377tOc\0\0\0\2", 8) != 0 ||
-	    get32(idx + IDS_AT - 4) > (size - least) / 28 ||
-	    get32(idx + IDS_AT - 4) != p->count ||
+	    pack_get32(idx + IDS_AT - 4) > (size - least) / 28 ||
+	    pack_get32(idx + IDS_AT - 4) != p->count ||
 	    memcmp(idx + size - 2 * HASH_BYTES, pack_hash, HASH_BYTES) != 0)
 		return 0;
 	hasher_reset(hasher);
@@ -202,17 +191,18 @@ static int fill_table(struct own_pack *p, const unsigned char *idx, size_t size,
 		return error_nomem(err);
 	for (i = 0; i < p->count; i++) {
 		struct own_entry *e = &p->entries[i];
-		uint32_t offset = get32(offsets + i * 4);
+		uint32_t offset = pack_get32(offsets + i * 4);
 
 		memcpy(e->id.bytes, ids + i * 20, sizeof(e->id.bytes));
-		e->crc32 = get32(crcs + i * 4);
+		e->crc32 = pack_get32(crcs + i * 4);
 		e->offset = offset;
 		if (offset & 0x80000000) {
 			offset &= 0x7fffffff;
 			if (offset >= far_count)
 				return 1;
-			e->offset = (uint64_t)get32(far + offset * 8UL) << 32 |
-				    get32(far + offset * 8UL + 4);
+			e->offset = (uint64_t)pack_get32(far + offset * 8UL)
+					    << 32 |
+				    pack_get32(far + offset * 8UL + 4);
 		}
 		if (i &&
 		    memcmp(&p->entries[i - 1].id, &e->id, sizeof(e->id)) >= 0)
@@ -234,7 +224,7 @@ static int read_table(struct own_pack *p, const unsigned char *pack_hash,
 		return 1;
 	if (buffer_reserve(&idx, (size_t)st.st_size + 1) < 0) {
 		rc = error_nomem(err);
-	} else if (!read_at(fd, idx.data, (size_t)st.st_size, 0)) {
+	} else if (!pack_read_at(fd, idx.data, (size_t)st.st_size, 0)) {
 		data = (const unsigned char *)idx.data;
 		if (is_sound(p, data, (size_t)st.st_size, pack_hash, hasher))
 			rc = fill_table(p, data, (size_t)st.st_size, err);
@@ -265,12 +255,12 @@ static int open_pack(struct own_pack *p, struct hasher *hasher,
 	p->size = (uint64_t)st.st_size;
 	p->mtime = st.st_mtim;
 	p->touched = is_touched(p);
-	if (read_at(p->fd, head, sizeof(head), 0) < 0 ||
-	    read_at(p->fd, hash, sizeof(hash), p->size - HASH_BYTES) < 0 ||
+	if (pack_read_at(p->fd, head, sizeof(head), 0) < 0 ||
+	    pack_read_at(p->fd, hash, sizeof(hash), p->size - HASH_BYTES) < 0 ||
 	    memcmp(head, "PACK\0\0\0\2", 8) != 0 ||
 	    !is_own_name(path_base(p->stem) + strlen("pack-"), hash, hasher))
 		return 1;
-	p->count = get32(head + 8);
+	p->count = pack_get32(head + 8);
 	return read_table(p, hash, hasher, err);
 }
 
@@ -449,7 +439,7 @@ int own_entry_raw(const struct own_pack *p, const struct own_entry *e,
 	if (buffer_reserve(out, e->size) < 0)
 		return error_nomem(err);
 	room = out->data + out->size;
-	if (read_at(p->fd, room, e->size, e->offset) < 0 ||
+	if (pack_read_at(p->fd, room, e->size, e->offset) < 0 ||
 	    pack_crc32(0, room, e->size) != e->crc32)
 		return 1;
 	out->size += e->size;
@@ -464,7 +454,7 @@ int own_base(const struct own_pack *p, const struct own_entry *e,
 	struct own_view v;
 
 	*base = NULL;
-	if (read_at(p->fd, head, size, e->offset) < 0 ||
+	if (pack_read_at(p->fd, head, size, e->offset) < 0 ||
 	    own_view(&v, head, size) < 0)
 		return -1;
 	if (v.type != PACK_DELTA)
@@ -477,7 +467,7 @@ int own_is_commit(const struct own_pack *p, const struct own_entry *e)
 {
 	unsigned char head;
 
-	return !read_at(p->fd, &head, 1, e->offset) &&
+	return !pack_read_at(p->fd, &head, 1, e->offset) &&
 	       (head >> 4 & 7) == PACK_COMMIT;
 }
 

@@ -72,6 +72,10 @@ int own_pack_unchanged(const struct own_pack *p);
 const struct own_entry *own_pack_find(const struct own_pack *p,
 				      const struct object_id *id);
 
+/** Its entries in the order in which they lie; the caller frees the array.
+ *  @return NULL: out of memory */
+struct own_entry **own_in_order(const struct own_pack *p, struct error *err);
+
 /** Where an object lies. @return 0, or -1: in none of them */
 int own_find(const struct own_packs *o, const struct object_id *id,
 	     const struct own_pack **p, const struct own_entry **e);

@@ -62,12 +62,6 @@ int pack_read_at(int fd, void *data, size_t size, uint64_t at)
 	return 0;
 }
 
-static uint32_t get32(const unsigned char *b)
-{
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
-	       (uint32_t)b[2] << 8 | b[3];
-}
-
 /* @return a descriptor of a regular file, or -1 */
 static int open_file(const struct pack *p, const char *end, uint64_t *size)
 {
@@ -98,7 +92,7 @@ static int open_idx(struct pack *p)
 	    memcmp(head, "\377tOc\0\0\0\2", 8) != 0)
 		return -1;
 	for (i = 0; i < 256; i++) {
-		p->fan[i] = get32(head + 8 + i * 4);
+		p->fan[i] = pack_get32(head + 8 + i * 4);
 		if (i && p->fan[i] < p->fan[i - 1])
 			return -1;
 	}
@@ -151,14 +145,14 @@ static int offset_of(const struct pack *p, uint32_t nth, uint64_t *offset)
 
 	if (pack_read_at(p->idx, b, 4, at) < 0)
 		return -1;
-	*offset = get32(b);
+	*offset = pack_get32(b);
 	if (*offset & 0x80000000) {
 		*offset &= 0x7fffffff;
 		at = IDS_AT + p->fan[255] * UINT64_C(28) + *offset * 8;
 		if (*offset >= p->far_count ||
 		    pack_read_at(p->idx, b, 8, at) < 0)
 			return -1;
-		*offset = (uint64_t)get32(b) << 32 | get32(b + 4);
+		*offset = (uint64_t)pack_get32(b) << 32 | pack_get32(b + 4);
 	}
 	return *offset >= 12 && *offset < p->end ? 0 : -1;
 }

@@ -1,5 +1,5 @@
 /*
- * pack_internal.h - the packs there are (pack_files.c), for pack_read.c
+ * pack_internal.h - the packs there are (pack_files.c), and their bytes
  *
  * A pack is shared by all threads that read: everything in it stays as it was
  * when it was opened, and it lives while somebody holds it.
@@ -32,6 +32,12 @@ struct pack {
 
 /** Read exactly `size` bytes of a file. @return 0 or -1 */
 int pack_read_at(int fd, void *data, size_t size, uint64_t at);
+
+static inline uint32_t pack_get32(const unsigned char *b)
+{
+	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
+	       (uint32_t)b[2] << 8 | b[3];
+}
 
 /** @return 0 with the offset of an entry; -1: not in this pack */
 int pack_find(const struct pack *p, const struct object_id *id,
