@@ -298,7 +298,7 @@ static int plan(struct database *db, struct bare_table *b, char **text,
 	rc = bare_text(sql, b, &tree, text, err);
 done:
 	table_tree_release(&tree);
-	table_read_release(&made);
+	table_release(&made);
 	sqlite3_close_v2(sql);
 	return rc;
 }

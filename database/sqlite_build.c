@@ -237,7 +237,7 @@ static int create_plain(struct database *db, const struct table *t,
 	rc = table_read(db->sql, t->name, &made, err);
 	if (rc == 0)
 		rc = build_compare(t, &made, err);
-	table_read_release(&made);
+	table_release(&made);
 	return rc;
 }
 

@@ -84,22 +84,6 @@ int table_tree_read(sqlite3 *sql, const char *name, struct table_tree *out,
 	return rc;
 }
 
-void table_read_release(struct table *t)
-{
-	size_t i;
-
-	for (i = 0; i < t->column_count; i++)
-		free(t->columns[i].name);
-	for (i = 0; i < t->parent_count; i++)
-		free(t->parents[i]);
-	free(t->columns);
-	free(t->parents);
-	free(t->name);
-	free(t->folder);
-	free(t->rowid_key);
-	memset(t, 0, sizeof(*t));
-}
-
 int table_column(const struct table *t, const char *name)
 {
 	size_t i;

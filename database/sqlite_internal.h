@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "database/database.h"
 #include "snapshot/catalog.h"
+#include "snapshot/value.h"
 
 struct build;
 struct pages;
@@ -100,6 +101,11 @@ int sql_encoding(sqlite3 *sql, enum encoding *out, struct error *err);
  *  Borrowed until the next step. */
 void sql_bytes(const struct database *db, sqlite3_stmt *st, int column,
 	       const char **data, size_t *size);
+
+/** Any column as a value, text as sql_bytes().  Borrowed until the next step.
+ */
+void sql_value(const struct database *db, sqlite3_stmt *st, int column,
+	       struct value *v);
 
 /** A column of text as UTF-8 in new memory. @return 0; 1 when it is no text,
  *  has a NUL inside or is ill-formed UTF-16; -1 */
@@ -193,7 +199,6 @@ void table_tree_release(struct table_tree *t);
  *  internal) of a zeroed table. */
 int table_read(sqlite3 *sql, const char *name, struct table *t,
 	       struct error *err);
-void table_read_release(struct table *t);
 
 /** The column's index by exact name, or -1. */
 int table_column(const struct table *t, const char *name);

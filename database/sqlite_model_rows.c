@@ -141,31 +141,8 @@ int model_rows_find(struct model_rows *r, const struct value *key,
 static int take(struct model_rows *r, sqlite3_stmt *st, int column,
 		struct value *v, struct error *err)
 {
-	v->data = NULL;
-	v->size = 0;
-	switch (sqlite3_column_type(st, column)) {
-	case SQLITE_INTEGER:
-		v->class = VALUE_INTEGER;
-		v->integer = sqlite3_column_int64(st, column);
-		return 0;
-	case SQLITE_FLOAT:
-		v->class = VALUE_REAL;
-		v->real = sqlite3_column_double(st, column);
-		return 0;
-	case SQLITE_NULL:
-		v->class = VALUE_NULL;
-		return 0;
-	case SQLITE_BLOB:
-		v->class = VALUE_BLOB;
-		v->data = sqlite3_column_blob(st, column);
-		v->size = (size_t)sqlite3_column_bytes(st, column);
-		return 0;
-	default:
-		break;
-	}
-	v->class = VALUE_TEXT;
-	sql_bytes(r->db, st, column, &v->data, &v->size);
-	if (r->db->encoding == ENCODING_UTF8)
+	sql_value(r->db, st, column, v);
+	if (v->class != VALUE_TEXT || r->db->encoding == ENCODING_UTF8)
 		return 0;
 	buffer_clear(&r->text);
 	if (text_from_utf16(&r->text, v->data, v->size,

@@ -211,36 +211,6 @@ static int step(struct scan *s, struct error *err)
 	return rows ? 1 : 0;
 }
 
-static void read_value(struct scan *s, sqlite3_stmt *st, int column,
-		       struct value *v)
-{
-	v->data = NULL;
-	v->size = 0;
-	switch (sqlite3_column_type(st, column)) {
-	case SQLITE_INTEGER:
-		v->class = VALUE_INTEGER;
-		v->integer = sqlite3_column_int64(st, column);
-		break;
-	case SQLITE_FLOAT:
-		v->class = VALUE_REAL;
-		v->real = sqlite3_column_double(st, column);
-		break;
-	case SQLITE_TEXT:
-		v->class = VALUE_TEXT;
-		sql_bytes(s->db, st, column, &v->data, &v->size);
-		break;
-	case SQLITE_BLOB:
-		v->class = VALUE_BLOB;
-		v->data = sqlite3_column_blob(st, column);
-		v->size = (size_t)sqlite3_column_bytes(st, column);
-		break;
-	default:
-		v->class = VALUE_NULL;
-		v->integer = 0;
-		break;
-	}
-}
-
 /* `data` stays NULL where the text was appended to the buffer, whose bytes may
  * still move. */
 static void read_text16(struct buffer *out, struct value *v, int big_endian)
@@ -285,8 +255,8 @@ static void read_values(struct scan *s, struct value *values)
 			statement++;
 			column = 0;
 		}
-		read_value(s, s->statements[statement], (int)column,
-			   &values[i]);
+		sql_value(s->db, s->statements[statement], (int)column,
+			  &values[i]);
 	}
 }
 

@@ -133,6 +133,36 @@ void sql_bytes(const struct database *db, sqlite3_stmt *st, int column,
 				 : sqlite3_column_bytes16(st, column));
 }
 
+void sql_value(const struct database *db, sqlite3_stmt *st, int column,
+	       struct value *v)
+{
+	v->data = NULL;
+	v->size = 0;
+	switch (sqlite3_column_type(st, column)) {
+	case SQLITE_INTEGER:
+		v->class = VALUE_INTEGER;
+		v->integer = sqlite3_column_int64(st, column);
+		break;
+	case SQLITE_FLOAT:
+		v->class = VALUE_REAL;
+		v->real = sqlite3_column_double(st, column);
+		break;
+	case SQLITE_TEXT:
+		v->class = VALUE_TEXT;
+		sql_bytes(db, st, column, &v->data, &v->size);
+		break;
+	case SQLITE_BLOB:
+		v->class = VALUE_BLOB;
+		v->data = sqlite3_column_blob(st, column);
+		v->size = (size_t)sqlite3_column_bytes(st, column);
+		break;
+	default:
+		v->class = VALUE_NULL;
+		v->integer = 0;
+		break;
+	}
+}
+
 int sql_text(struct database *db, sqlite3_stmt *st, int column, char **out,
 	     size_t *size, struct error *err)
 {

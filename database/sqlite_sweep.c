@@ -151,7 +151,7 @@ static int find_parent(struct sweep *s, const char *parent, const char *to,
 	    (t.order != ORDER_ROWID || t.rowid_column < 0 ||
 	     (to && sqlite3_stricmp(to, t.columns[t.rowid_column].name))))
 		*root = 0;
-	table_read_release(&t);
+	table_release(&t);
 	return rc;
 }
 
@@ -268,31 +268,6 @@ static int take_rows(struct sweeping *w, struct error *err)
 
 /* ---- rows of a partial index ---- */
 
-static void take_column(sqlite3_stmt *st, int i, struct value *v)
-{
-	memset(v, 0, sizeof(*v));
-	switch (sqlite3_column_type(st, i)) {
-	case SQLITE_NULL:
-		return;
-	case SQLITE_INTEGER:
-		v->class = VALUE_INTEGER;
-		v->integer = sqlite3_column_int64(st, i);
-		return;
-	case SQLITE_FLOAT:
-		v->class = VALUE_REAL;
-		v->real = sqlite3_column_double(st, i);
-		return;
-	case SQLITE_TEXT:
-		v->class = VALUE_TEXT;
-		v->data = (const char *)sqlite3_column_text(st, i);
-		break;
-	default:
-		v->class = VALUE_BLOB;
-		v->data = sqlite3_column_blob(st, i);
-	}
-	v->size = (size_t)sqlite3_column_bytes(st, i);
-}
-
 static char *partial_text(const struct sweeping *w, const struct index_plan *x)
 {
 	sqlite3_str *text = sqlite3_str_new(w->sweep->db->sql);
@@ -332,7 +307,7 @@ static int take_partial(const struct sweeping *w, struct swept_index *x)
 	     SQLITE_OK;
 	while (rc == 0 && sqlite3_step(st) == SQLITE_ROW) {
 		for (i = 0; i < count; i++)
-			take_column(st, (int)i, &values[i]);
+			sql_value(w->sweep->db, st, (int)i, &values[i]);
 		rc = index_sum_add(&x->rows, places, count, w->sweep->key);
 	}
 	if (sqlite3_finalize(st) != SQLITE_OK && rc == 0)
@@ -373,7 +348,7 @@ static void release(struct sweeping *w)
 	free(w->keys);
 	free(w->values);
 	record_plan_release(&w->plan);
-	table_read_release(&w->table);
+	table_release(&w->table);
 }
 
 /* Tables without rowids are read through SQL. @return 0; 1; -1 */

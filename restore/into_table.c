@@ -76,23 +76,19 @@ static int keep_column(struct side *out, sqlite3_stmt *stmt)
 	return 0;
 }
 
-static int read_columns(struct side *out, sqlite3 *db, const char *schema,
-			const char *name, struct error *err)
+/* Hand each row of a query about the table to `keep`.
+ * @param sql  as of sqlite3_mprintf(), taken over */
+static int keep_rows(struct side *s, sqlite3 *db, const char *name, char *sql,
+		     int (*keep)(struct side *, sqlite3_stmt *),
+		     struct error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc;
 
-	if (target_prepare(
-		    db, &stmt,
-		    sqlite3_mprintf(
-			    "SELECT name, type, \"notnull\" AND dflt_value "
-			    "IS NULL, pk, hidden FROM "
-			    "pragma_table_xinfo(%Q, %Q) ORDER BY cid",
-			    name, schema),
-		    err, "cannot read the schema") < 0)
+	if (target_prepare(db, &stmt, sql, err, "cannot read the schema") < 0)
 		return -1;
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		if (keep_column(out, stmt) < 0) {
+		if (keep(s, stmt) < 0) {
 			error_nomem(err);
 			break;
 		}
@@ -101,6 +97,18 @@ static int read_columns(struct side *out, sqlite3 *db, const char *schema,
 		target_failed(db, err, "cannot read table '%s'", name);
 	sqlite3_finalize(stmt);
 	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+static int read_columns(struct side *out, sqlite3 *db, const char *schema,
+			const char *name, struct error *err)
+{
+	return keep_rows(out, db, name,
+			 sqlite3_mprintf("SELECT name, type, \"notnull\" AND "
+					 "dflt_value IS NULL, pk, hidden FROM "
+					 "pragma_table_xinfo(%Q, %Q) "
+					 "ORDER BY cid",
+					 name, schema),
+			 keep_column, err);
 }
 
 /* INTEGER PRIMARY KEY *is* the rowid, unless it was declared so that it got an
@@ -159,29 +167,15 @@ static int keep_key(struct side *s, sqlite3_stmt *stmt)
 static int read_primary_key(struct side *s, sqlite3 *db, const char *schema,
 			    const char *name, struct error *err)
 {
-	sqlite3_stmt *stmt = NULL;
-	int rc;
-
-	if (target_prepare(
-		    db, &stmt,
-		    sqlite3_mprintf("SELECT x.name, x.coll FROM "
-				    "pragma_index_list(%Q, %Q) AS l CROSS JOIN "
-				    "pragma_index_xinfo(l.name, %Q) AS x WHERE "
-				    "l.origin = 'pk' AND x.\"key\" ORDER BY "
-				    "x.seqno",
-				    name, schema, schema),
-		    err, "cannot read the schema") < 0)
-		return -1;
-	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		if (keep_key(s, stmt) < 0) {
-			error_nomem(err);
-			break;
-		}
-	}
-	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-		target_failed(db, err, "cannot read table '%s'", name);
-	sqlite3_finalize(stmt);
-	return rc == SQLITE_DONE ? 0 : -1;
+	return keep_rows(
+		s, db, name,
+		sqlite3_mprintf("SELECT x.name, x.coll FROM "
+				"pragma_index_list(%Q, %Q) AS l "
+				"CROSS JOIN pragma_index_xinfo(l.name, "
+				"%Q) AS x WHERE l.origin = 'pk' AND "
+				"x.\"key\" ORDER BY x.seqno",
+				name, schema, schema),
+		keep_key, err);
 }
 
 static int read_key(struct side *s, sqlite3 *db, const char *schema,

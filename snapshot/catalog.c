@@ -29,7 +29,7 @@ struct catalog *catalog_new(void)
 	return calloc(1, sizeof(struct catalog));
 }
 
-static void table_release(struct table *t)
+void table_release(struct table *t)
 {
 	size_t i;
 
@@ -42,6 +42,7 @@ static void table_release(struct table *t)
 	free(t->name);
 	free(t->folder);
 	free(t->rowid_key);
+	memset(t, 0, sizeof(*t));
 }
 
 static void cycles_release(struct catalog *c)

@@ -120,6 +120,8 @@ struct entry *catalog_add_entry(struct catalog *c);
 struct left_out *catalog_add_left_out(struct catalog *c);
 /** Append a zeroed column; NULL when memory ran out. */
 struct column *table_add_column(struct table *t);
+/** Free what the table holds, and zero it: for one that is in no catalog. */
+void table_release(struct table *t);
 
 /** The table of that exact name, or NULL. Borrowed. */
 struct table *catalog_table(const struct catalog *c, const char *name);

@@ -108,4 +108,22 @@ static inline char *sample_file(struct sample *s, const struct object_id *id,
 	return buffer_detach(&out);
 }
 
+/* A sink whose n-th object finds the disk full. */
+struct full_sink {
+	struct sink sink;
+	struct sink *behind;
+	int left;
+};
+
+static inline int full_sink_put(struct sink *sink, enum object_type type,
+				const char *name, const void *data, size_t size,
+				struct object_id *id, struct error *err)
+{
+	struct full_sink *f = (struct full_sink *)sink;
+
+	if (!f->left--)
+		return error_set(err, ERROR_NOSPACE, "the disk is full");
+	return f->behind->put(f->behind, type, name, data, size, id, err);
+}
+
 #endif /* TESTS_EXPORT_SAMPLE_H */

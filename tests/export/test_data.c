@@ -333,24 +333,6 @@ static void progress_can_stop_the_export(void **state)
 	sample_close(&s);
 }
 
-/* A sink whose n-th object finds the disk full. */
-struct full_sink {
-	struct sink sink;
-	struct sink *behind;
-	int left;
-};
-
-static int put_or_fail(struct sink *sink, enum object_type type,
-		       const char *name, const void *data, size_t size,
-		       struct object_id *id, struct error *err)
-{
-	struct full_sink *f = (struct full_sink *)sink;
-
-	if (!f->left--)
-		return error_set(err, ERROR_NOSPACE, "the disk is full");
-	return f->behind->put(f->behind, type, name, data, size, id, err);
-}
-
 static void a_full_disk_at_any_object_ends_the_export(void **state)
 {
 	struct object_id id;
@@ -360,7 +342,7 @@ static void a_full_disk_at_any_object_ends_the_export(void **state)
 	(void)state;
 	sample_open(&s, shop);
 	for (n = 0; rc < 0; n++) {
-		struct full_sink f = { { .put = put_or_fail },
+		struct full_sink f = { { .put = full_sink_put },
 				       memory_store_sink(s.store),
 				       n };
 		struct error err = ERROR_INIT;

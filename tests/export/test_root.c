@@ -133,24 +133,6 @@ static void a_catalog_of_another_engine_has_no_script(void **state)
 	sample_close(&s);
 }
 
-/* A sink that fails at its n-th object. */
-struct failing_sink {
-	struct sink sink;
-	struct sink *behind;
-	int left;
-};
-
-static int put_or_fail(struct sink *sink, enum object_type type,
-		       const char *name, const void *data, size_t size,
-		       struct object_id *id, struct error *err)
-{
-	struct failing_sink *f = (struct failing_sink *)sink;
-
-	if (!f->left--)
-		return error_set(err, ERROR_NOSPACE, "the disk is full");
-	return f->behind->put(f->behind, type, name, data, size, id, err);
-}
-
 static void trouble_with_any_file_is_passed_on(void **state)
 {
 	struct snapshot_info info = { .page_size = 4096 };
@@ -162,9 +144,9 @@ static void trouble_with_any_file_is_passed_on(void **state)
 	sample_open(&s, "");
 	sample_export(&s, &info.content);
 	for (n = 0; rc < 0; n++) {
-		struct failing_sink f = { { .put = put_or_fail },
-					  memory_store_sink(s.store),
-					  n };
+		struct full_sink f = { { .put = full_sink_put },
+				       memory_store_sink(s.store),
+				       n };
 		struct error err = ERROR_INIT;
 
 		rc = export_root(&info, s.catalog, &info.content, &f.sink,
