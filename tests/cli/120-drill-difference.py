@@ -56,14 +56,7 @@ int sqlite3_create_module_v2(sqlite3 *db, const char *name, const sqlite3_module
 }
 """
 
-if not shutil.which("cc"):
-    print("no cc: nothing to spoil the drill with; not tried")
-    sys.exit(0)
-with open("spoil.c", "w") as f:
-    f.write(SPOIL)
-r = run("cc", "-shared", "-fPIC", "-o", "spoil.so", "spoil.c", "-ldl")
-check(r.status == 0, "cc: " + r.err)
-LOADED = {"LD_PRELOAD": os.path.abspath("spoil.so"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+LOADED = preload(SPOIL)
 
 
 def spoil(**what):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Of a big database each table is drilled as soon as it is stored, in a thread of
 its own, from the bytes that were written; and what is wrong there is found."""
-import os, shutil, sys
+import os, sys
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
@@ -67,14 +67,7 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t at) { return spoil(f
 ssize_t pwrite64(int fd, const void *data, size_t size, off_t at) { return spoil(fd, data, size, at, "pwrite64"); }
 """
 
-if not shutil.which("cc"):
-    print("no cc: nothing to look into the drill with; not tried")
-    sys.exit(0)
-with open("spoil.c", "w") as f:
-    f.write(SPOIL)
-r = run("cc", "-shared", "-fPIC", "-o", "spoil.so", "spoil.c", "-ldl")
-check(r.status == 0, "cc: " + r.err)
-LOADED = {"LD_PRELOAD": os.path.abspath("spoil.so"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+LOADED = preload(SPOIL)
 
 
 def spoil(**what):

@@ -1,30 +1,9 @@
 #!/usr/bin/env python3
 """The command line itself: help, documents to every kind of file, questions on a
 terminal, progress, signals."""
-import json, os, pty, re, select, signal, subprocess, sys, threading, time
+import json, os, re, select, signal, subprocess, sys, threading, time
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
-
-
-def terminal(*argv, answers=(), send=None):
-    """Run on a terminal; answer each question; -> (status, all that was shown)."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execv(DBSTOW, [DBSTOW] + list(argv))
-    shown, answers = b"", list(answers)
-    while True:
-        try:
-            got = os.read(fd, 65536)
-        except OSError:
-            break
-        if not got:
-            break
-        shown += got
-        if answers and re.search(answers[0][0].encode(), shown):
-            os.write(fd, answers.pop(0)[1].encode())
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(fd)
-    return status, shown.decode("utf-8", "replace")
 
 
 sql("app.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1,'one')")
@@ -92,25 +71,20 @@ if os.path.exists("/dev/full"):
     check(p.returncode == 1 and b"cannot write to stdout" in p.stderr, "a full standard output")
 
 # questions
-try:
-    os.close(os.openpty()[0])
-    terminals = True
-except OSError:
-    terminals = False
-    print("no terminals to be had here: questions and progress not tried")
+terminals = has_terminals()
 if terminals:
-    status, shown = terminal("restore", "--repo", "repo", "--to", "new.db", answers=[("Which snapshot", "latest~1\n")])
+    status, shown = terminal("restore", "--repo", "repo", "--to", "new.db", answers=[("Which snapshot", "latest~1")])
     check(status == 0 and query("new.db", "SELECT count(*) FROM t") == [(1,)], "the chosen snapshot: " + shown)
     status, shown = terminal("restore", "--repo", "repo", "--to", "new.db",
-                             answers=[("Which snapshot", "\n"), ("Type its name", "no\n")])
+                             answers=[("Which snapshot", ""), ("Type its name", "no")])
     check(status == 6 and query("new.db", "SELECT count(*) FROM t") == [(1,)], "a wrong name: " + shown)
-    status, shown = terminal("restore", "latest", "--repo", "repo", "--to", "new.db", answers=[("Type its name", "new.db\n")])
+    status, shown = terminal("restore", "latest", "--repo", "repo", "--to", "new.db", answers=[("Type its name", "new.db")])
     check(status == 0 and query("new.db", "SELECT count(*) FROM t") == [(2,)], "the right name: " + shown)
     status, shown = terminal("restore", "latest", "--repo", "repo", "--to", "new.db", answers=[("Type its name", "\x03")])
     check(status == 130, "Ctrl-C at a question: %d %s" % (status, shown))
     status, shown = terminal("restore", "--repo", "repo", "--to", "new.db", answers=[("Which snapshot", "\x03")])
     check(status == 130 and "will be changed" not in shown, "Ctrl-C at a choice: %d %s" % (status, shown))
-    status, shown = terminal("delete", first, "--repo", "repo", answers=[("to confirm", first[:8] + "\n")])
+    status, shown = terminal("delete", first, "--repo", "repo", answers=[("to confirm", first[:8] + "")])
     check(status == 0 and "deleted " + first in shown, "delete: " + shown)
 
 # progress on a terminal, none elsewhere; signals

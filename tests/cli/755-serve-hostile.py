@@ -26,6 +26,20 @@ def whole(a):
     return a.status == 200 and a.whole and a.body.rstrip().endswith(b"]}}") and len(a.body) > 200
 
 
+def exchange(s, request):
+    """Send it, and no more; -> what came, whole or not."""
+    data = b""
+    with s.connect(20) as c:
+        try:
+            c.sendall(request)
+            c.shutdown(socket.SHUT_WR)
+            while piece := c.recv(65536):
+                data += piece
+        except OSError:
+            pass
+    return data
+
+
 # ---- requests that are none, or two ----
 GET = b"GET /export HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + K + b"\r\n"
 odd = {
@@ -56,15 +70,7 @@ odd = {
 with Serving("app.db", keys=KEY, log="odd.log") as s:
     files = s.files()
     for name, (status, request) in odd.items():
-        with s.connect(20) as c:
-            data = b""
-            try:
-                c.sendall(request)
-                c.shutdown(socket.SHUT_WR)
-                while piece := c.recv(65536):
-                    data += piece
-            except OSError:
-                pass
+        data = exchange(s, request)
         a = Answer(data)
         # what is closed with bytes unread may reach a client as a reset
         # libmicrohttpd refuses some itself, each version its own
@@ -98,15 +104,7 @@ with Serving("app.db", keys=KEY, log="odd.log") as s:
             else:
                 other = rnd.choice(seeds)
                 request[at:at] = other[rnd.randrange(len(other)):][:40]
-        with s.connect(20) as c:
-            data = b""
-            try:
-                c.sendall(request)
-                c.shutdown(socket.SHUT_WR)
-                while piece := c.recv(65536):
-                    data += piece
-            except OSError:
-                pass
+        data = exchange(s, request)
         a = Answer(data)
         statuses[a.status] = statuses.get(a.status, 0) + 1
         check(b"dbstow-export/1" not in data or K in request, "a document for %r" % bytes(request))

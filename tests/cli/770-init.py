@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """dbstow init: from nothing to a proven backup off-site, in one command; with
 flags, with answers on a terminal, again, and where something is in the way."""
-import json, os, pty, re, shutil, subprocess, sys, threading
+import json, os, re, shutil, subprocess, sys, threading
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 from servers import Authority, GitServer
@@ -11,28 +11,6 @@ TEXTS = os.path.join(os.environ["TESTS"], "..", "docs", "workflows")
 HERE = os.getcwd()
 # the folder of a test lies on the disk of its repository
 SAME_DISK = r"dbstow: attention: '.*' lies on the same disk as the repository: that is a copy, but not off-site"
-
-
-def terminal(*argv, answers=()):
-    """Run on a terminal; answer each question; -> (status, all that was shown)."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execv(DBSTOW, [DBSTOW] + list(argv))
-    shown, answers, seen = "", list(answers), 0
-    while True:
-        try:
-            got = os.read(fd, 65536)
-        except OSError:
-            break
-        if not got:
-            break
-        shown += got.decode("utf-8", "replace")
-        if answers and re.search(answers[0][0], shown[seen:]):
-            seen = len(shown)
-            os.write(fd, (answers.pop(0)[1] + "\n").encode())
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(fd)
-    return status, shown
 
 
 def steps(r):
@@ -411,12 +389,7 @@ with Authority("../ca6") as ca, GitServer("../web6", ca, token=CANARY, more=READ
     check(tip(".") is None and not os.path.exists(".dbstow"), "something was stored")
 
 # ---- asked on a terminal ----
-try:
-    os.close(os.openpty()[0])
-    terminals = True
-except OSError:
-    terminals = False
-    print("no terminals to be had here: questions not tried")
+terminals = has_terminals()
 if terminals:
     fresh("asked")
     status, shown = terminal("init", answers=[("Database file", ""), ("Database file", "app.db"), ("Git remote.*none\\]", ""),

@@ -110,57 +110,44 @@ static void only_files_that_differ_are_read(void **state)
 	free(m);
 }
 
-/* 1,001 files make folders of files; some stay as they were. */
-static void folders_of_files_are_compared_with_files(void **state)
+/* A table of so many files on both sides that they lie in folders; in B it has
+ * `rows`, of which each `period`th is another. */
+static void fill_folders(struct world *w, enum table_order order, int rows,
+			 int period)
 {
-	struct world *w = *state;
 	char *text = malloc(CHUNK_MEAN_BYTES + 1);
-	struct table *t;
-	struct table_writer *writer;
 
 	assert_non_null(text);
 	memset(text, 'x', CHUNK_MEAN_BYTES);
 	text[CHUNK_MEAN_BYTES] = '\0';
 	for (int side = 0; side < 2; side++) {
 		struct side *s = &w->sides[side];
+		struct table *t = add_table(s, order);
+		struct table_writer *writer = begin(s, t);
 
-		t = add_table(s, ORDER_ROWID);
-		writer = begin(s, t);
-		for (int i = 0; i < 1200; i++) {
-			text[0] = side == DIFF_B && i % 300 == 7 ? 'y' : 'x';
-			if (side == DIFF_A || i < 990)
-				add_row(writer, i, text);
-		}
-		end(s, t, writer);
-	}
-	free(text);
-	w->taker.row = NULL;
-	expect_counts(compare(w), 0, 4, 210);
-}
-
-static void folders_that_are_equal_are_not_looked_into(void **state)
-{
-	struct world *w = *state;
-	char *text = malloc(CHUNK_MEAN_BYTES + 1);
-	struct table *t;
-	struct table_writer *writer;
-
-	assert_non_null(text);
-	memset(text, 'x', CHUNK_MEAN_BYTES);
-	text[CHUNK_MEAN_BYTES] = '\0';
-	for (int side = 0; side < 2; side++) {
-		struct side *s = &w->sides[side];
-
-		t = add_table(s, ORDER_KEY);
-		writer = begin(s, t);
-		for (int i = 0; i < 1200; i++) {
-			text[0] = side == DIFF_B && i == 777 ? 'y' : 'x';
+		for (int i = 0; i < (side == DIFF_B ? rows : 1200); i++) {
+			text[0] = side == DIFF_B && i % period == 7 ? 'y' : 'x';
 			add_row(writer, i, text);
 		}
 		end(s, t, writer);
 	}
 	free(text);
 	w->taker.row = NULL;
+}
+
+static void folders_of_files_are_compared_with_files(void **state)
+{
+	struct world *w = *state;
+
+	fill_folders(w, ORDER_ROWID, 990, 300);
+	expect_counts(compare(w), 0, 4, 210);
+}
+
+static void folders_that_are_equal_are_not_looked_into(void **state)
+{
+	struct world *w = *state;
+
+	fill_folders(w, ORDER_KEY, 1200, 1200);
 	expect_counts(compare(w), 0, 1, 0);
 	assert_int_equal(reads, 2);
 }

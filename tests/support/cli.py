@@ -1,6 +1,6 @@
 """cli.py - what the scripts in tests/cli share: running dbstow and git, and
 saying exactly what was expected when it does not come."""
-import os, re, signal, sqlite3, subprocess, sys
+import os, pty, re, shutil, signal, sqlite3, subprocess, sys
 
 DBSTOW = os.environ["DBSTOW"]
 TESTS = os.environ["TESTS"]
@@ -32,6 +32,52 @@ def dbstow(*argv, status=0, err=None, **kw):
         fail("dbstow %s\n  expected %s: %s\n  got      %s: %s\n%s" %
              (" ".join(argv), status, err, r.status, said, r.err))
     return r
+
+
+def has_terminals():
+    try:
+        for fd in os.openpty():
+            os.close(fd)
+    except OSError:
+        print("no terminals to be had here: what is asked and shown there not tried")
+        return False
+    return True
+
+
+def terminal(*argv, answers=()):
+    """Run dbstow on a terminal; answer each question, a regular expression,
+    with a line; -> (status, all that was shown)."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(DBSTOW, [DBSTOW] + list(argv))
+    shown, answers, seen = b"", list(answers), 0
+    while True:
+        try:
+            got = os.read(fd, 65536)
+        except OSError:
+            break
+        if not got:
+            break
+        shown += got
+        if answers and re.search(answers[0][0].encode(), shown[seen:]):
+            seen = len(shown)
+            os.write(fd, (answers.pop(0)[1] + "\n").encode())
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(fd)
+    return status, shown.decode("utf-8", "replace")
+
+
+def preload(source):
+    """The environment in which functions of this C stand before the libraries'
+    own; where there is no compiler the script ends."""
+    if not shutil.which("cc"):
+        print("no cc: nothing to spoil a run with; not tried")
+        sys.exit(0)
+    with open("preload.c", "w") as f:
+        f.write(source)
+    r = run("cc", "-shared", "-fPIC", "-o", "preload.so", "preload.c", "-ldl")
+    check(r.status == 0, "cc: " + r.err)
+    return {"LD_PRELOAD": os.path.abspath("preload.so"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
 
 
 def git(*argv, repo="repo", status=0):
