@@ -331,11 +331,42 @@ static int not_sent(struct remote *r, struct error *err)
 			 r->label);
 }
 
+/* Told to be where the branch is, and refused: does it still say so?
+ * @return 1; 0: it has moved since, or cannot be asked */
+static int is_tip_lost(struct remote *r, const struct advert *a,
+		       const struct object_id *want, const struct error *err)
+{
+	struct remote_ref now;
+
+	return a->version == 2 && object_same(&a->id, want) && err &&
+	       err->code == ERROR_NETWORK &&
+	       strstr(err->message, "not our ref") &&
+	       !remote_refs(r, r->transfer->ref, &now, NULL) &&
+	       object_same(&now.id, want);
+}
+
+static int tip_lost(struct remote *r, const struct object_id *id,
+		    struct error *err)
+{
+	char hex[SHORT_HEX_SIZE];
+
+	object_short(hex, id);
+	error_clear(err);
+	return error_set(err, ERROR_DAMAGE,
+			 "the branch '%s' of the remote %s points to commit "
+			 "%s, which is not there any more; run 'git fsck' "
+			 "there, and 'git update-ref -d %s' there to have all "
+			 "that is here stored anew by the next sync",
+			 r->g->branch, r->label, hex, r->g->ref);
+}
+
 /* A server that gives out nothing but tips was asked for one of a moment ago:
  * in version 0, each question is a conversation of its own. */
 static int was_moved(struct remote *r, const struct advert *a,
 		     const struct object_id *want, struct error *err)
 {
+	if (is_tip_lost(r, a, want, err))
+		return tip_lost(r, want, err);
 	if (!err || err->code != ERROR_NETWORK || advert_any_commit(a) ||
 	    object_is_zero(&a->id) || object_same(&a->id, want))
 		return -1;

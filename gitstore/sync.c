@@ -15,11 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "gitstore/sync_internal.h"
 
 #define PAUSE_MAX_MS 5000
@@ -102,9 +104,31 @@ static int check_sides(struct sync *s, struct error *err)
 
 /* ---- merging ---- */
 
+/* The time of our packs' folder: who moves objects from one to another, as a gc
+ * does, changes it. */
+static struct timespec packs_time(struct sync *s)
+{
+	char *path = path_join(s->g->objects, "pack");
+	struct stat st;
+
+	memset(&st, 0, sizeof(st));
+	if (path && stat(path, &st) < 0)
+		memset(&st, 0, sizeof(st));
+	free(path);
+	return st.st_mtim;
+}
+
+/* What was not found may have been on its way from one pack to another. */
+static int packs_changed(struct sync *s)
+{
+	struct timespec now = packs_time(s);
+
+	return now.tv_sec != s->packs.tv_sec || now.tv_nsec != s->packs.tv_nsec;
+}
+
 /* A snapshot that is nowhere any more: our clone is shallow, and the remote has
- * dropped it. */
-static void drop_lost(struct sync *s)
+ * dropped it.  @return enum step */
+static int drop_lost(struct sync *s)
 {
 	struct history *m = s->merged;
 	char hex[SHORT_HEX_SIZE];
@@ -113,6 +137,8 @@ static void drop_lost(struct sync *s)
 	for (i = m->count; i-- > 0;) {
 		if (object_exists(s->store, &m->snapshots[i].id))
 			continue;
+		if (packs_changed(s))
+			return STEP_AGAIN;
 		object_short(hex, &m->snapshots[i].id);
 		sync_warn(
 			s,
@@ -121,6 +147,7 @@ static void drop_lost(struct sync *s)
 			hex, remote_label(s->r));
 		history_remove(m, i);
 	}
+	return STEP_DONE;
 }
 
 static int read_tree(struct sync *s, struct error *err)
@@ -159,6 +186,7 @@ static void look_at_clocks(struct sync *s)
 		hex, when);
 }
 
+/* @return enum step, or -1 */
 static int merge(struct sync *s, struct error *err)
 {
 	struct error failed = ERROR_INIT;
@@ -170,7 +198,8 @@ static int merge(struct sync *s, struct error *err)
 	s->out->dropped = 0;
 	if (s->merged->keep)
 		s->out->dropped = history_retain(s->merged, s->merged->keep);
-	drop_lost(s);
+	if (drop_lost(s))
+		return STEP_AGAIN;
 	look_at_clocks(s);
 	return read_tree(s, err);
 }
@@ -198,16 +227,18 @@ static int sync_once(struct sync *s, struct error *err)
 
 	lists_release(s);
 	memset(&s->index.id, 0, sizeof(s->index.id));
+	s->packs = packs_time(s);
 	/* not what an earlier try placed and took away again */
 	if (store_look_again(s->g, err) < 0 ||
 	    store_look_again(s->store, err) < 0)
 		return -1;
 	rc = read_lists(s, err);
-	if (rc)
-		return rc;
-	if (check_sides(s, err) < 0 || merge(s, err) < 0)
-		return -1;
-	rc = sync_push(s, err);
+	if (!rc)
+		rc = check_sides(s, err);
+	if (!rc)
+		rc = merge(s, err);
+	if (!rc)
+		rc = sync_push(s, err);
 	if (!rc)
 		rc = sync_pull(s, err);
 	return rc;
@@ -239,6 +270,11 @@ static int try_sync(struct sync *s, struct error *err)
 		if (attempt)
 			pause_for(attempt);
 		rc = sync_once(s, err);
+		if (rc < 0 && attempt + 1 < SYNC_TRIES && err &&
+		    err->code == ERROR_DAMAGE && packs_changed(s)) {
+			error_clear(err);
+			rc = STEP_AGAIN;
+		}
 	}
 	if (rc == STEP_AGAIN)
 		return error_set(err, ERROR_CONFLICT,

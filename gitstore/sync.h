@@ -61,7 +61,8 @@ struct sync_result {
  * Bring both branches to the same list.
  *
  * @param out  to be released with sync_result_release(), whatever comes
- * @return 0; -1: ERROR_NETWORK; ERROR_CONFLICT when a branch kept moving;
+ * @return 0; -1: ERROR_NETWORK; ERROR_CONFLICT when a branch kept moving, or
+ *         a gc there threw away what was sent, again and again;
  *         ERROR_REFUSED: a public remote, another database, another's branch,
  *         or the server's rules; ERROR_FAILED when neither side has the branch
  */

@@ -11,13 +11,15 @@
 #ifndef GITSTORE_SYNC_INTERNAL_H
 #define GITSTORE_SYNC_INTERNAL_H
 
+#include <time.h>
+
 #include "gitstore/gitstore_internal.h"
 #include "gitstore/sync.h"
 
 /* What a step says; below 0 it failed. */
 enum step {
 	STEP_DONE = MOVE_DONE,
-	STEP_AGAIN = MOVE_CHANGED /* a branch moved */
+	STEP_AGAIN = MOVE_CHANGED /* a branch moved, or a gc was at work */
 };
 
 struct sync {
@@ -35,6 +37,8 @@ struct sync {
 	struct object_id tree;     /* of the newest of `merged` */
 	struct new_commit index;   /* of `merged`, for the remote */
 	struct object_id arranged; /* the remote's tip when all is done */
+	struct timespec packs;     /* our packs' folder's, as the try began */
+	unsigned int taken; /* pushes that a gc there took the objects of */
 	int64_t now_s;
 };
 

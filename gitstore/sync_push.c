@@ -7,6 +7,9 @@
 #include "base/error.h"
 #include "gitstore/sync_internal.h"
 
+/* A gc is over soon; a damaged remote stays one. */
+#define TAKEN_TRIES 3
+
 /* Snapshots of `h` that `other` does not have. */
 static size_t lacking(const struct history *h, const struct history *other)
 {
@@ -61,12 +64,60 @@ static int prepare_index(struct sync *s, struct error *err)
 	return index_build(s->g, s->merged, &s->tree, s->now_s, &s->index, err);
 }
 
+static int has(const char *text, const char *part)
+{
+	return text && strstr(text, part);
+}
+
+static int has_any(const char *text, const char *const *parts)
+{
+	while (*parts && !has(text, *parts))
+		parts++;
+	return *parts != NULL;
+}
+
+/*
+ * What is on its way lies in a folder that `git prune --expire=now` removes,
+ * and what git made loose objects of until the ref moves, too.  So it does not
+ * move, and git tells what it found missing first.
+ */
+static int was_taken(const struct remote_push_result *p)
+{
+	static const char *const reasons[] = {
+		"missing necessary objects", "unable to migrate objects",
+		"unable to create temporary object directory", "bad pack", NULL
+	};
+	/* beside "index-pack abnormal exit" and the like */
+	static const char *const messages[] = {
+		"No such file or directory", "unable to rename temporary",
+		"unresolved deltas", "with nonexistent object", NULL
+	};
+
+	return has_any(p->reason, reasons) ||
+	       ((has(p->reason, "abnormal exit") ||
+		 has(p->reason, "failed to update ref")) &&
+		has_any(p->messages, messages));
+}
+
+static int taken(struct sync *s, const char *reason, struct error *err)
+{
+	return error_set(err, ERROR_CONFLICT,
+			 "the remote %s lost what was sent before its branch "
+			 "'%s' could move (%s), as happens while 'git gc "
+			 "--prune=now' or 'git prune' runs there; nothing is "
+			 "lost here, sync again when that is done; if it stays "
+			 "so, run 'git fsck' there",
+			 remote_label(s->r), s->g->branch, reason);
+}
+
 static int rejected(struct sync *s, const struct remote_push_result *p,
 		    struct error *err)
 {
 	const char *reason = p->reason ? p->reason : "no reason given";
 	const char *hint = "";
 
+	if (was_taken(p))
+		return taken(s, reason, err);
 	if (strstr(reason, "unpack") || strstr(reason, "index-pack"))
 		return error_set(err, ERROR_FAILED,
 				 "the remote %s could not store what was sent: "
@@ -153,7 +204,9 @@ static int send_index(struct sync *s, struct error *err)
 	int rc = remote_push(s->r, &q, &p, err);
 
 	if (!rc && p.outcome == REMOTE_REJECTED)
-		rc = rejected(s, &p, err);
+		rc = was_taken(&p) && ++s->taken < TAKEN_TRIES
+			     ? STEP_AGAIN
+			     : rejected(s, &p, err);
 	else if (!rc && p.outcome == REMOTE_MOVED)
 		rc = STEP_AGAIN;
 	if (rc <= 0)

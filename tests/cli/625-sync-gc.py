@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """git collects garbage, and leaves nothing of it for a moment, while a sync is
 at work: at the remote, which loses nothing that it took, and here."""
-import os, sys
+import os, shutil, subprocess, sys
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
@@ -37,3 +37,75 @@ for n in 2, 3:
     check(tip("far.git") == tip("a"), "the two tips differ")
     fsck("far.git")
 hook("update", None)
+
+# ---- it prunes what is still on its way: sent again, and again, and told ----
+prune = "cd '%s' && git prune --expire=now\n" % far
+taken = ("dbstow: the remote 'origin' (%s) lost what was sent before its branch 'database-backups' could move (%s), as "
+         "happens while 'git gc --prune=now' or 'git prune' runs there; nothing is lost here, sync again when that is "
+         "done; if it stays so, run 'git fsck' there")
+insert(4)
+hook("pre-receive", "cd '%s' && test -e once && exit 0; touch once; %s" % (far, prune))
+dbstow("export", "app.db", "--repo", "a", "--push")
+check(os.path.exists("far.git/once"), "the hook did not run")
+check(tip("far.git") == tip("a"), "the second push")
+insert(5)
+hook("pre-receive", "echo x >> '%s/count'; %s" % (far, prune))
+before = tip("far.git")
+dbstow("export", "app.db", "--repo", "a")
+dbstow("sync", "--repo", "a", status=4, err=taken % (far, "unable to migrate objects to permanent storage"))
+check(os.path.getsize("far.git/count") == 2 * 3, "three pushes")
+check(tip("far.git") == before, "the branch moved")
+fsck("far.git")
+hook("pre-receive", None)
+dbstow("sync", "--repo", "a")
+check(tip("far.git") == tip("a"), "after the prune")
+
+# ---- the remote lost more than that ----
+dbstow("export", "app.db", "--repo", "a", "--always", "--push")
+lost = tip("far.git")
+os.mkdir("packs")
+for name in os.listdir("far.git/objects/pack"):
+    shutil.move("far.git/objects/pack/" + name, "packs/" + name)
+for name in os.listdir("packs"):
+    if name.endswith(".pack"):
+        with open("packs/" + name, "rb") as f:
+            subprocess.run(["git", "-C", "far.git", "unpack-objects", "-q"], stdin=f, check=True)
+os.remove("far.git/objects/%s/%s" % (lost[:2], lost[2:]))
+insert(6)
+dbstow("export", "app.db", "--repo", "a")
+dbstow("sync", "--repo", "a", status=4, err=taken % (far, "missing necessary objects"))
+new_repo("b")
+git("remote", "add", "origin", far, repo="b")
+dbstow("sync", "--repo", "b", status=3, err="dbstow: the branch 'database-backups' of the remote 'origin' (%s) points "
+       "to commit %s, which is not there any more; run 'git fsck' there, and 'git update-ref -d "
+       "refs/heads/database-backups' there to have all that is here stored anew by the next sync" % (far, lost[:7]))
+git("update-ref", "-d", "refs/heads/database-backups", repo="far.git")
+dbstow("sync", "--repo", "a")
+check(tip("far.git") == tip("a"), "stored anew")
+fsck("far.git")
+
+# ---- what cannot be read while packs are replaced here is read again ----
+# (a bad pack stands for it: its cause cannot be told from that of a good one, a base of whose deltas is on its way)
+dbstow("sync", "--repo", "b")
+insert(7)
+dbstow("export", "app.db", "--repo", "b", "--push")
+with open("spoil", "w") as f:
+    f.write("""#!/bin/sh
+echo x >> "$FOLDER/calls"
+"$@" > "$FOLDER/sent"
+test $(wc -l < "$FOLDER/calls") -gt $SPOIL && exec cat "$FOLDER/sent"
+%sgit -C "$FOLDER/a" $COMMAND >&2
+head -c -20 "$FOLDER/sent"
+head -c 20 /dev/zero
+""" % ENV)
+os.chmod("spoil", 0o755)
+os.environ.update(FOLDER=os.getcwd(), SPOIL="9", COMMAND="count-objects -q")
+run("git", "config", "--global", "uploadpack.packObjectsHook", os.path.abspath("spoil"))
+dbstow("sync", "--repo", "a", status=3, err="~dbstow: cannot take what the remote 'origin' .* sends: .*")
+check(os.path.getsize("calls") == 2, "packs that are as they were: asked again")
+os.remove("calls")
+os.environ.update(SPOIL="1", COMMAND="repack -adq")
+dbstow("sync", "--repo", "a")
+check(os.path.getsize("calls") > 2, "not asked again")
+check(tip("far.git") == tip("a") == tip("b"), "three tips")
+fsck("a")
