@@ -71,7 +71,7 @@ sql("app.db", """CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, points IN
 shutil.copy("app.db", "first.db")
 new_repo()
 dbstow("export", "app.db", "--repo", "repo", env=LOADED)
-if run("sh", "-c", "test -n \"$(LD_DEBUG=bindings \"$DBSTOW\" verify --drill --repo repo 2>&1 | grep 'spoil.so.*sqlite3_result_int64')\"",
+if run("sh", "-c", "test -n \"$(LD_DEBUG=bindings \"$DBSTOW\" verify --drill --repo repo 2>&1 | grep 'preload.so.*sqlite3_result_int64')\"",
        env=LOADED).status:
     print("this dbstow does not take SQLite from a shared library; not tried")
     sys.exit(0)
