@@ -87,10 +87,12 @@ static int was_taken(const struct remote_push_result *p)
 		"missing necessary objects", "unable to migrate objects",
 		"unable to create temporary object directory", "bad pack", NULL
 	};
-	/* beside "index-pack abnormal exit" and the like */
+	/* beside "index-pack abnormal exit" and the like; where the folder is
+	 * gone, git takes all of it for no repository */
 	static const char *const messages[] = {
 		"No such file or directory", "unable to rename temporary",
-		"unresolved deltas", "with nonexistent object", NULL
+		"unresolved deltas",         "with nonexistent object",
+		"a git repository",          NULL
 	};
 
 	return has_any(p->reason, reasons) ||

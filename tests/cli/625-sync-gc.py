@@ -60,6 +60,36 @@ hook("pre-receive", None)
 dbstow("sync", "--repo", "a")
 check(tip("far.git") == tip("a"), "after the prune")
 
+# ---- git's own words tell a prune from a full disk ----
+os.mkdir("mock")
+with open("mock/git", "w") as f:
+    f.write(r"""#!%s
+import os, sys
+if "receive-pack" not in sys.argv:
+    os.execv(%r, ["git"] + sys.argv[1:])
+def pkt(data):
+    return b"%%04x" %% (len(data) + 4) + data
+def say(*parts):
+    sys.stdout.buffer.write(b"".join(parts) + b"0000")
+    sys.stdout.buffer.flush()
+ref = b"refs/heads/database-backups"
+say(pkt(os.environb[b"TIP"] + b" " + ref + b"\0report-status side-band-64k\n"))
+sys.stdin.buffer.read(int(sys.stdin.buffer.read(4), 16))
+say(pkt(b"\2" + os.environb[b"SAID"] + b"\n"),
+    pkt(b"\1" + pkt(b"unpack index-pack abnormal exit\n") + pkt(b"ng " + ref + b" unpacker error\n") + b"0000"))
+sys.stdin.buffer.read()
+""" % (sys.executable, shutil.which("git")))
+os.chmod("mock/git", 0o755)
+insert(55)
+dbstow("export", "app.db", "--repo", "a")
+mock = {"PATH": os.path.abspath("mock") + ":" + os.environ["PATH"], "TIP": tip("far.git")}
+for said in ("fatal: --stdin requires a git repository", "fatal: unable to rename temporary '*.pack' file to 'x'",
+             "fatal: Unable to create temporary file 'x': No such file or directory", "fatal: unresolved deltas left"):
+    dbstow("sync", "--repo", "a", "--push", status=4, err=taken % (far, "index-pack abnormal exit"),
+           env=dict(mock, SAID=said))
+dbstow("sync", "--repo", "a", "--push", status=1, err="dbstow: the remote 'origin' (%s) could not store what was sent: "
+       "index-pack abnormal exit; is its disk full?" % far, env=dict(mock, SAID="fatal: No space left on device"))
+
 # ---- the remote lost more than that ----
 dbstow("export", "app.db", "--repo", "a", "--always", "--push")
 lost = tip("far.git")
