@@ -169,11 +169,44 @@ static int add_pack(struct fetch *f, const char *data, size_t size,
 	return 0;
 }
 
+/* The line in which git there named an object that it could not send; NULL:
+ * there is none.  The line is cut out of `lines`. */
+static const char *fatal_line(char *lines)
+{
+	char *line = lines;
+
+	while (line && strncmp(line, "fatal: ", 7) != 0) {
+		line = strchr(line, '\n');
+		line += line != NULL;
+	}
+	if (!line)
+		return NULL;
+	line[strcspn(line, "\n")] = '\0';
+	for (const char *p = line; *p; p++)
+		if (strspn(p, "0123456789abcdef") >= OBJECT_HEX_SIZE - 1)
+			return line;
+	return NULL;
+}
+
 static int gave_up(struct fetch *f, const char *data, size_t size,
 		   struct error *err)
 {
 	struct buffer said = BUFFER_INIT;
+	char *lines = server_text_detach(&f->said);
+	const char *why = fatal_line(lines);
 
+	/* git says "possible repository corruption" of a lack of memory, too,
+	 * but names no object then */
+	if (why) {
+		error_set(err, ERROR_DAMAGE,
+			  "the remote %s cannot read its own objects: %.300s; "
+			  "run 'git fsck' there, and sync a sound copy to a "
+			  "new repository",
+			  f->r->label, why);
+		free(lines);
+		return -1;
+	}
+	free(lines);
 	server_text_join(&said, data, size);
 	error_set(err, ERROR_NETWORK, "the remote %s gave up: %s", f->r->label,
 		  buffer_cstr(&said) ? said.data : "");

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Damaged and hostile snapshots, from a folder and from a branch: one clear line,
 no file made, nothing outside the target created or read."""
-import hashlib, json, os, shutil, sys
+import hashlib, json, os, re, shutil, sys
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
@@ -241,6 +241,28 @@ for root, _, files in os.walk("evil/.git/objects/pack"):
 r = run(DBSTOW, "restore", "--repo", "evil", "--to", "out.db")
 check(r.status in (1, 3) and not os.path.exists("out.db"), "damaged pack: %d %s" % (r.status, r.err))
 check(run(DBSTOW, "verify", "--repo", "evil").status in (1, 3), "damaged pack: verify")
+
+# ... and at a remote, where git itself cannot read one: damage, not the network
+far = os.path.abspath("far.git")
+new_repo(far, "--bare"), new_repo("asks")
+shutil.copy("app.db", "later.db")
+sql("later.db", "INSERT INTO users VALUES(51, 'later')")
+old = git("rev-parse", "database-backups^1", repo="repo")
+new = dbstow("export", "later.db", "--source", "app.db", "--repo", "repo").out.strip()
+dbstow("sync", far, "--repo", "repo")
+blob = git("rev-parse", new + ":" + USERS, repo=far)
+loose = os.path.join(far, "objects", blob[:2], blob[2:])
+os.chmod(loose, 0o644)
+write(loose, "")
+damaged = (r"the remote '.*/far\.git' cannot read its own objects: fatal: .*%s.*; run 'git fsck' there, and sync a sound copy "
+           "to a new repository" % blob)
+dbstow("verify", "--all", "--repo", "asks", "--remote", far, status=3, err="~dbstow: " + damaged)
+git("config", "uploadpack.allowFilter", "true", repo=far)
+r = dbstow("verify", "--all", "--json", "--repo", "asks", "--remote", far, status=3)
+found = {one["snapshot"]: one for one in json.loads(r.out)["results"]}
+check(found[old]["result"] == "intact" and found[new]["result"] == "damaged" and re.fullmatch(damaged, found[new]["message"]),
+      r.out)
+dbstow("sync", "--pull", far, "--repo", "asks", status=3, err="~dbstow: " + damaged)
 
 # triggers and views did not run
 dbstow("restore", "--from", "sound", "--to", "out.db")

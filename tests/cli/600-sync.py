@@ -105,7 +105,7 @@ dbstow("restore", one, "--repo", "b", "--remote", "origin", "--to", "old.db")
 check(query("old.db", "SELECT count(*) FROM t") == [(1,)], "restore --remote")
 check("restorable" in dbstow("verify", "--drill", "--all", "--repo", "b", "--remote", far).out, "verify --remote")
 check("t" in dbstow("show", "--repo", "b", "--remote", far).out, "show --remote")
-# a remote that can't hand one out: that one may be sound, for all we know
+# a remote that lacks a file of one: that one is damaged there, the other is not
 shutil.copytree(far, "broken")
 for pack in glob.glob("broken/objects/pack/*.pack"):
     os.rename(pack, "moved.pack")
@@ -114,8 +114,8 @@ for pack in glob.glob("broken/objects/pack/*.pack"):
 git("config", "uploadpack.allowFilter", "true", repo="broken")
 lost = git("rev-parse", one + ":snapshot.json", repo="broken")
 os.remove("broken/objects/%s/%s" % (lost[:2], lost[2:]))
-r = dbstow("verify", "--all", "--json", "--repo", "b", "--remote", os.path.abspath("broken"), status=5)
-check([(x["snapshot"], x["result"]) for x in json.loads(r.out)["results"]] == [(two, "intact"), (one, "network")], r.out + r.err)
+r = dbstow("verify", "--all", "--json", "--repo", "b", "--remote", os.path.abspath("broken"), status=3)
+check([(x["snapshot"], x["result"]) for x in json.loads(r.out)["results"]] == [(two, "intact"), (one, "damaged")], r.out + r.err)
 check(not [f for f in os.listdir("b/.git/objects/pack")], "reading has left packs")
 sync("b", "--push", status=1, err="dbstow: there is no branch 'database-backups' here to push; 'dbstow export' "
      "makes one")
