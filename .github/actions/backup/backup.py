@@ -104,13 +104,18 @@ def dbstow(s, command, *options, secrets=(), store=True):
     return status, answer, attention
 
 
+# no later answer would be another
+REFUSED = re.compile(r"' refused .* \(40[13] |' wants to know who we are \(|there is no git repository at |Permission denied|"
+                     r"key verification failed")
+
+
 def insist(s, *options, secrets=("DBSTOW_TOKEN", "GITHUB_TOKEN")):
     """dbstow sync.  What a runner holds is gone with it, so a remote that is
     out of reach (5) or busy with others (4) is asked again."""
     access = ["--cacert", s.setting("cacert")] if s.setting("cacert") else []
     for wait_s in WAITS_S + (0,):
         status, answer, attention = dbstow(s, "sync", *options, *access, "--", s.setting("remote"), secrets=secrets)
-        if status not in (4, 5) or not wait_s:
+        if status not in (4, 5) or not wait_s or REFUSED.search(answer["error"]["message"]):
             return status, answer, attention
         github.log("asking again in %d s" % wait_s)
         time.sleep(wait_s)
