@@ -108,6 +108,7 @@ void https_reply_release(struct https_reply *reply)
 {
 	free(reply->content_type);
 	free(reply->etag);
+	free(reply->redirect);
 	memset(reply, 0, sizeof(*reply));
 	reply->retry_after_s = -1;
 }
@@ -469,6 +470,7 @@ static int redirected(struct exchange *x)
 				 "'%s' answered %d, a redirect that does not "
 				 "say where to; is it the right address?",
 				 x->url, x->reply->status);
+	x->reply->redirect = strdup(target);
 	target = https_url_text(target);
 	error_set(x->err, ERROR_NETWORK,
 		  "'%s' redirects to '%s', which is not followed; if you trust "

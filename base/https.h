@@ -73,6 +73,7 @@ struct https_reply {
 	int status;            /* 0: there was none */
 	char *content_type;    /* without parameters; or NULL */
 	char *etag;            /* or NULL */
+	char *redirect;        /* the URL that a redirect leads to; or NULL */
 	int64_t retry_after_s; /* -1: the server did not say */
 	uint64_t sent_bytes;   /* of the body */
 	uint64_t wire_bytes;   /* body as it came */

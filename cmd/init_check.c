@@ -120,21 +120,16 @@ static int check_branch(struct init *in, struct error *err)
 
 static int refuse_public(struct init *in, struct remote *r, struct error *err)
 {
-	int readable = 0;
+	enum remote_readers readers;
 
-	if (remote_kind(r) != REMOTE_HTTPS)
-		return 0;
-	if (remote_anonymous(r, &readable, err) < 0)
+	if (remote_readers(r, in->allow_public, &readers, err) < 0)
 		return -1;
-	if (readable && !in->allow_public)
-		return error_set(err, ERROR_REFUSED,
-				 "the remote %s can be read without a "
-				 "password: the whole world would see every "
-				 "row; make the repository private, or use "
-				 "--allow-public",
-				 remote_label(r));
-	if (readable)
+	if (readers == READERS_WORLD)
 		cmd_warn("the whole world can read %s", remote_label(r));
+	if (readers == READERS_UNKNOWN)
+		cmd_warn("it could not be asked whether the whole world can "
+			 "read %s; see that the repository is private",
+			 remote_label(r));
 	return 0;
 }
 

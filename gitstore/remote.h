@@ -83,11 +83,23 @@ struct remote_ref {
 int remote_refs(struct remote *r, const char *ref, struct remote_ref *out,
 		struct error *err);
 
+enum remote_readers {
+	READERS_SOME,   /* not the whole world, as far as can be asked */
+	READERS_WORLD,  /* whoever comes, without a password */
+	READERS_UNKNOWN /* there is somebody to ask, who did not say */
+};
+
 /**
- * Can the whole world read this?  Ask for the refs without credentials.
- * @param readable  receives 1 or 0; always 0 unless REMOTE_HTTPS
+ * Can the whole world read this?  Ask for the refs without credentials: a URL
+ * of https itself; of ssh, where its host is one that serves the same
+ * repository over https (GitHub, GitLab, Codeberg, Bitbucket), there, for at
+ * most 5 s a question.  Other ssh hosts and folders are not asked.
+ *
+ * @param allow_public  else READERS_WORLD is ERROR_REFUSED
+ * @return 0, or -1; that a host could not be asked is no error for ssh
  */
-int remote_anonymous(struct remote *r, int *readable, struct error *err);
+int remote_readers(struct remote *r, int allow_public, enum remote_readers *out,
+		   struct error *err);
 
 /**
  * Would the server let us push?  Ask for its refs as a push does; nothing is

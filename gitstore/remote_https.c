@@ -197,26 +197,3 @@ int https_channel(struct channel **out, struct remote *r,
 	*out = &w->channel;
 	return 0;
 }
-
-int remote_anonymous(struct remote *r, int *readable, struct error *err)
-{
-	struct https_request q = { .body_fd = -1, .total_s = REMOTE_REFS_S };
-	struct https_reply reply;
-	char *url;
-	int rc;
-
-	*readable = 0;
-	if (r->url.kind != REMOTE_HTTPS)
-		return 0;
-	if (remote_https_open(r, err) < 0)
-		return -1;
-	url = address(r, "/info/refs?service=", service_name(SERVICE_FETCH));
-	if (!url)
-		return error_nomem(err);
-	q.url = url;
-	rc = https_send(r->https, &q, &reply, err);
-	*readable = !rc && reply.status == 200;
-	https_reply_release(&reply);
-	free(url);
-	return rc;
-}

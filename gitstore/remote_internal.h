@@ -11,6 +11,7 @@
  *   remote_plan.c     which objects a push has to send
  *   remote_pack.c     ... and the pack of them
  *   remote_push.c     sending it
+ *   remote_readers.c  who can read it
  *   remote_rules.c    what GitHub says of a branch
  *   remote.c          the rest: opening, the transfer repository
  */
@@ -45,6 +46,10 @@ struct remote_url {
 int remote_url_parse(struct remote_url *out, const char *text,
 		     int allow_http_loopback, struct error *err);
 void remote_url_release(struct remote_url *u);
+
+/** Append `text` with all but what URLs take as it is, and characters of
+ *  `also`, as "%20". */
+void remote_url_escape(struct buffer *out, const char *text, const char *also);
 
 /* ---- remote_pkt.c ---- */
 
@@ -124,6 +129,15 @@ int process_channel(struct channel **out, struct remote *r,
 		    enum remote_service service, struct error *err);
 int https_channel(struct channel **out, struct remote *r,
 		  enum remote_service service, struct error *err);
+
+/**
+ * What the user's ssh connects to for r's host, which may be an alias in its
+ * configuration.  Nothing is connected.
+ *
+ * @param out  receives the name in new memory
+ * @return 0; 1: it does not say; -1
+ */
+int remote_ssh_host(struct remote *r, char **out, struct error *err);
 
 /** Have r->https. */
 int remote_https_open(struct remote *r, struct error *err);

@@ -15,6 +15,10 @@
 
 #define CHUNK ((size_t)64 << 10)
 
+/* Of what `ssh -G` says; the name of the host is among the first lines. */
+#define SETTINGS_SIZE    16384
+#define SETTINGS_STALL_S 5
+
 /* What points git at a repository (`git rev-parse --local-env-vars`): not the
  * one that we mean. */
 static const char *const unset[] = { "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -216,48 +220,141 @@ static char *ssh_command(struct remote *r, int *shell)
 	return strdup(own && *own ? own : "ssh");
 }
 
+/* A command line that begins with the user's ssh. */
+struct command {
+	const char *argv[20];
+	size_t count;
+	char *ssh;
+	struct buffer script;
+};
+
+static int command_begin(struct command *c, struct remote *r, struct error *err)
+{
+	int shell;
+
+	*c = (struct command){ .script = BUFFER_INIT };
+	c->ssh = ssh_command(r, &shell);
+	if (c->ssh)
+		buffer_printf(&c->script, "%s \"$@\"", c->ssh);
+	if (!c->ssh || !buffer_cstr(&c->script))
+		return error_nomem(err);
+	if (shell) {
+		c->argv[c->count++] = "sh";
+		c->argv[c->count++] = "-c";
+		c->argv[c->count++] = c->script.data;
+	}
+	c->argv[c->count++] = c->ssh; /* $0 of the script */
+	return 0;
+}
+
+static void command_host(struct command *c, const struct remote *r)
+{
+	if (r->url.port) {
+		c->argv[c->count++] = "-p";
+		c->argv[c->count++] = r->url.port;
+	}
+	c->argv[c->count++] = r->url.host;
+}
+
+static void command_release(struct command *c)
+{
+	buffer_release(&c->script);
+	free(c->ssh);
+}
+
 static int open_ssh(struct channel **out, struct remote *r,
 		    enum remote_service service, struct error *err)
 {
-	const char *argv[20];
-	struct buffer there = BUFFER_INIT, script = BUFFER_INIT;
-	int shell, rc = -1;
-	char *ssh = ssh_command(r, &shell);
-	size_t n = 0;
+	struct buffer there = BUFFER_INIT;
+	struct command c;
+	int rc = -1;
 
 	buffer_str(&there, service == SERVICE_FETCH ? "git-upload-pack "
 						    : "git-receive-pack ");
 	add_quoted(&there, r->url.path);
-	if (ssh)
-		buffer_printf(&script, "%s \"$@\"", ssh);
-	if (!ssh || !buffer_cstr(&there) || !buffer_cstr(&script)) {
+	if (command_begin(&c, r, err) < 0)
+		goto done;
+	if (!buffer_cstr(&there)) {
 		error_nomem(err);
 		goto done;
 	}
-	if (shell) {
-		argv[n++] = "sh";
-		argv[n++] = "-c";
-		argv[n++] = script.data;
-	}
-	argv[n++] = ssh; /* $0 of the script */
-	argv[n++] = "-oBatchMode=yes";
-	argv[n++] = "-oConnectTimeout=15";
-	argv[n++] = "-oServerAliveInterval=15";
-	argv[n++] = "-oServerAliveCountMax=2";
+	c.argv[c.count++] = "-oBatchMode=yes";
+	c.argv[c.count++] = "-oConnectTimeout=15";
+	c.argv[c.count++] = "-oServerAliveInterval=15";
+	c.argv[c.count++] = "-oServerAliveCountMax=2";
 	if (service == SERVICE_FETCH)
-		argv[n++] = "-oSendEnv=GIT_PROTOCOL";
-	if (r->url.port) {
-		argv[n++] = "-p";
-		argv[n++] = r->url.port;
-	}
-	argv[n++] = r->url.host;
-	argv[n++] = there.data;
-	argv[n] = NULL;
-	rc = start(out, r, service, argv, err);
+		c.argv[c.count++] = "-oSendEnv=GIT_PROTOCOL";
+	command_host(&c, r);
+	c.argv[c.count++] = there.data;
+	rc = start(out, r, service, c.argv, err);
 done:
 	buffer_release(&there);
-	buffer_release(&script);
-	free(ssh);
+	command_release(&c);
+	return rc;
+}
+
+/* The value of "hostname" among lines "NAME VALUE"; NULL: it is not there */
+static char *find_hostname(const char *text)
+{
+	static const char name[] = "hostname ";
+	const char *line = text;
+
+	while (line && strncmp(line, name, strlen(name)) != 0) {
+		line = strchr(line, '\n');
+		line += line != NULL;
+	}
+	if (!line)
+		return NULL;
+	line += strlen(name);
+	return strndup(line, strcspn(line, "\r\n"));
+}
+
+/* All that it says, up to `room` - 1 bytes. */
+static int read_all(struct process *p, char *text, size_t room,
+		    struct error *err)
+{
+	size_t size = 0, got;
+
+	do {
+		if (process_read(p, text + size, room - 1 - size, &got, err) <
+		    0)
+			return -1;
+		size += got;
+	} while (got && size < room - 1);
+	text[size] = '\0';
+	return 0;
+}
+
+/* `ssh -G` tells its settings for a host; git too finds out with it what kind
+ * of program an unknown one is (ssh.variant), so that it bears it. */
+int remote_ssh_host(struct remote *r, char **out, struct error *err)
+{
+	struct process_options o = { .unset = unset,
+				     .stall_s = SETTINGS_STALL_S,
+				     .interrupted = r->interrupted };
+	struct error why = ERROR_INIT;
+	struct process *p = NULL;
+	char text[SETTINGS_SIZE];
+	struct command c;
+	int rc = 1;
+
+	*out = NULL;
+	if (command_begin(&c, r, &why) < 0)
+		goto done;
+	c.argv[c.count++] = "-G";
+	command_host(&c, r);
+	o.argv = c.argv;
+	if (process_start(&p, &o, &why) < 0)
+		goto done;
+	process_close_input(p);
+	if (!read_all(p, text, sizeof(text), &why))
+		*out = find_hostname(text);
+	rc = *out ? 0 : 1;
+done:
+	process_free(p);
+	command_release(&c);
+	if (why.code == ERROR_INTERRUPTED || why.code == ERROR_NOMEM)
+		rc = error_set(err, why.code, "%s", why.message);
 	return rc;
 }
 

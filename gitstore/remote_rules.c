@@ -49,18 +49,6 @@ static char *api_of(const char *host)
 	return out;
 }
 
-static void put_escaped(struct buffer *out, const char *text)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
-				    "qrstuvwxyz0123456789-._~";
-
-	for (; *text; text++)
-		if (strchr(plain, *text))
-			buffer_byte(out, *text);
-		else
-			buffer_printf(out, "%%%02X", (unsigned char)*text);
-}
-
 /* "/OWNER/NAME.git" of a URL -> "OWNER/NAME" appended; @return 1: it is none */
 static int put_repository(struct buffer *out, const char *path)
 {
@@ -99,7 +87,7 @@ static int find_url(const struct remote *r, const char *branch, char **out,
 	}
 	if (!rc) {
 		buffer_str(&url, "/rules/branches/");
-		put_escaped(&url, branch);
+		remote_url_escape(&url, branch, "");
 		buffer_str(&url, "?per_page=100");
 		*out = buffer_detach(&url);
 		rc = *out ? 0 : error_nomem(err);

@@ -295,6 +295,18 @@ int remote_url_parse(struct remote_url *out, const char *text,
 	return rc;
 }
 
+void remote_url_escape(struct buffer *out, const char *text, const char *also)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
+				    "qrstuvwxyz0123456789-._~";
+
+	for (; *text; text++)
+		if (strchr(plain, *text) || strchr(also, *text))
+			buffer_byte(out, *text);
+		else
+			buffer_printf(out, "%%%02X", (unsigned char)*text);
+}
+
 void remote_url_release(struct remote_url *u)
 {
 	free(u->text);

@@ -22,19 +22,9 @@ static size_t lacking(const struct history *h, const struct history *other)
 
 static int refuse_public(struct sync *s, struct error *err)
 {
-	int readable;
+	enum remote_readers readers;
 
-	if (s->o->allow_public || remote_kind(s->r) != REMOTE_HTTPS)
-		return 0;
-	if (remote_anonymous(s->r, &readable, err) < 0)
-		return -1;
-	if (!readable)
-		return 0;
-	return error_set(err, ERROR_REFUSED,
-			 "the remote %s can be read without a password: the "
-			 "whole world would see every row; make the repository "
-			 "private, or use --allow-public",
-			 remote_label(s->r));
+	return s->o->allow_public ? 0 : remote_readers(s->r, 0, &readers, err);
 }
 
 /* Is all that was ever listed to stay there? */

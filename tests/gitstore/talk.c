@@ -60,11 +60,11 @@ static int refs(struct talk *t)
 
 static int public(struct talk *t)
 {
-	int readable;
+	enum remote_readers readers;
 
-	if (remote_anonymous(t->r, &readable, &t->f.err) < 0)
+	if (remote_readers(t->r, 1, &readers, &t->f.err) < 0)
 		return -1;
-	printf("%s\n", readable ? "public" : "private");
+	printf("%s\n", readers == READERS_WORLD ? "public" : "private");
 	return 0;
 }
 
