@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Damaged and hostile snapshots, from a folder and from a branch: one clear line,
 no file made, nothing outside the target created or read."""
-import hashlib, json, os, re, shutil, sys
+import glob, hashlib, json, os, re, shutil, subprocess, sys
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
@@ -250,6 +250,12 @@ sql("later.db", "INSERT INTO users VALUES(51, 'later')")
 old = git("rev-parse", "database-backups^1", repo="repo")
 new = dbstow("export", "later.db", "--source", "app.db", "--repo", "repo").out.strip()
 dbstow("sync", far, "--repo", "repo")
+# each object in a file of its own, one of which can be spoiled
+for pack in glob.glob(os.path.join(far, "objects", "pack", "*.pack")):
+    os.rename(pack, "unpacked")
+    os.remove(pack[:-len("pack")] + "idx")
+    with open("unpacked", "rb") as objects:
+        subprocess.run(["git", "-C", far, "unpack-objects", "-q"], stdin=objects, check=True)
 blob = git("rev-parse", new + ":" + USERS, repo=far)
 loose = os.path.join(far, "objects", blob[:2], blob[2:])
 os.chmod(loose, 0o644)
