@@ -238,9 +238,11 @@ struct check_share {
  * integrity_check (messages about CHECK, NOT NULL and types are the source's
  * own and left out) and foreign_key_check of an open database.
  *
- * integrity_check is one piece: given a table's name it would leave the free
- * list and pages that nobody uses out (SQLite's documentation of PRAGMA
- * integrity_check).  The foreign keys of each table are another.
+ * quick_check is one piece: it looks at the free list and pages that nobody
+ * uses, too, which a check of one table leaves out (SQLite's documentation of
+ * PRAGMA integrity_check).  Each table's indexes and foreign keys are another;
+ * integrity_check is run only where a table's indexes are not known to be
+ * right.
  *
  * @param share  with it, only those pieces are done that no other connection
  *               has taken; NULL: all

@@ -558,6 +558,10 @@ int database_check_merge(struct database_check *to, struct database_check *from,
 	    append(&to->unchecked, &to->unchecked_count, from->unchecked,
 		   &from->unchecked_count, sizeof(*to->unchecked), err) < 0)
 		return -1;
+	/* who took which table is chance */
+	if (to->problem_count)
+		qsort(to->problems, to->problem_count, sizeof(*to->problems),
+		      compare_texts);
 	if (to->orphan_count)
 		qsort(to->orphans, to->orphan_count, sizeof(*to->orphans),
 		      compare_orphans);

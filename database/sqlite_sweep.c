@@ -66,8 +66,7 @@ int sweep_new(struct sweep **out, struct database *db, struct error *err)
 		return error_nomem(err);
 	s->db = db;
 	s->pages = database_pages(db);
-	/* texts of a UTF-16 database would have to be compared as SQLite does
-	 */
+	/* SQLite compares texts of a UTF-16 database in ways of its own */
 	if (db->encoding != ENCODING_UTF8 ||
 	    getrandom(s->key, sizeof(s->key), 0) != sizeof(s->key))
 		s->pages = NULL;
@@ -81,8 +80,6 @@ void sweep_free(struct sweep *s)
 	rowid_sets_release(&s->parents);
 	free(s);
 }
-
-/* ---- indexes ---- */
 
 /* ---- indexes ---- */
 
@@ -351,7 +348,7 @@ static void release(struct sweeping *w)
 	table_release(&w->table);
 }
 
-/* Tables without rowids are read through SQL. @return 0; 1; -1 */
+/* Tables without rowids are left to SQLite. @return 0; 1; -1 */
 static int prepare(struct sweeping *w, const char *table, struct error *err)
 {
 	struct sweep *s = w->sweep;
