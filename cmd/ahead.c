@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "cmd/beside.h"
 #include "cmd/cmd.h"
 #include "gitstore/gitstore.h"
 #include "restore/restore.h"
@@ -33,6 +34,7 @@ struct ahead {
 	struct gitstore *store;
 	const struct catalog *catalog;
 	struct follower *follower;
+	struct beside *beside;
 	struct stored_source source;
 	struct object_id *folders; /* of the tables stored so far */
 	unsigned char *has_folder;
@@ -141,7 +143,8 @@ static void *work(void *payload)
 {
 	struct ahead *a = payload;
 	struct restore_build how = { .progress = &a->progress,
-				     .gate = &a->gate };
+				     .gate = &a->gate,
+				     .watch = beside_watch(a->beside) };
 	struct restore_report report = { NULL, 0 };
 	struct error ignored = ERROR_INIT;
 	char *path = path_join(a->folder, DRILL_DB);
@@ -158,7 +161,7 @@ static void *work(void *payload)
 /* ---- in threads that export ---- */
 
 struct ahead *ahead_new(struct gitstore *g, const struct catalog *c,
-			const char *scratch)
+			const char *scratch, unsigned int jobs)
 {
 	struct error ignored = ERROR_INIT;
 	struct ahead *a = calloc(1, sizeof(*a));
@@ -179,6 +182,7 @@ struct ahead *ahead_new(struct gitstore *g, const struct catalog *c,
 	a->source.ahead = a;
 	a->folders = calloc(c->table_count + 1, sizeof(*a->folders));
 	a->has_folder = calloc(c->table_count + 1, 1);
+	a->beside = beside_new(jobs);
 	if (!a->folders || !a->has_folder ||
 	    follower_new(&a->follower, g, &ignored) < 0) {
 		ahead_free(a);
@@ -331,11 +335,17 @@ const char *ahead_end(struct ahead *a, struct source *s,
 	return a->built && same_snapshot(a, s, content) ? a->folder : NULL;
 }
 
+struct beside *ahead_beside(struct ahead *a)
+{
+	return a->beside;
+}
+
 void ahead_free(struct ahead *a)
 {
 	if (!a)
 		return;
 	stop(a);
+	beside_free(a->beside);
 	scratch_remove(a->folder);
 	follower_free(a->follower);
 	pthread_mutex_destroy(&a->lock);

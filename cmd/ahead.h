@@ -21,6 +21,7 @@
 #define DRILL_DB "drill.db"
 
 struct ahead;
+struct beside;
 struct catalog;
 struct gitstore;
 struct object_id;
@@ -32,10 +33,11 @@ struct source;
  *                 digests before ahead_stored()
  * @param scratch  where its scratch folder is made, borrowed; NULL: beside the
  *                 repository's lock
+ * @param jobs     see beside_new()
  * @return NULL when there can be none
  */
 struct ahead *ahead_new(struct gitstore *g, const struct catalog *c,
-			const char *scratch);
+			const char *scratch, unsigned int jobs);
 
 /** For export_progress's stored().  NULL is allowed. */
 void ahead_stored(struct ahead *a, size_t table,
@@ -56,6 +58,9 @@ void ahead_all(struct ahead *a);
  */
 const char *ahead_end(struct ahead *a, struct source *s,
 		      const struct object_id *content);
+
+/** What watched the build; borrowed, may be NULL. */
+struct beside *ahead_beside(struct ahead *a);
 
 /** Stop where it is; remove the scratch folder.  NULL is allowed. */
 void ahead_free(struct ahead *a);

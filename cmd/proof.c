@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "cmd/beside.h"
 #include "cmd/cmd.h"
 #include "cmd/proof.h"
 #include "export/export.h"
@@ -138,10 +139,11 @@ static int build(const struct cmd *cmd, struct source *s,
 	return 0;
 }
 
-/** Check the file, and export it again into a hash. */
+/** Check the file, and export it again into a hash.
+ *  @param beside  it watched the build, or NULL */
 static int scan_again(const struct cmd *cmd, const char *path,
-		      const struct proof_options *o, uint64_t rows,
-		      struct proof *out, struct catalog **again,
+		      const struct proof_options *o, struct beside *beside,
+		      uint64_t rows, struct proof *out, struct catalog **again,
 		      struct object_id *content, struct error *err)
 {
 	struct scan_tick scanned = { .base = { .tick = tick_scan,
@@ -155,6 +157,7 @@ static int scan_again(const struct cmd *cmd, const char *path,
 	cmd_progress_begin(&scanned.shown, cmd, "compare", rows);
 	database_check_release(&out->check);
 	check_begin(&check, path, &open, &out->check);
+	scanned.base.cache = beside_end(beside);
 	if (hash_sink_new(&hash, err) == 0 &&
 	    database_open(&db, path, &open, err) == 0 &&
 	    database_begin(db, err) == 0 &&
@@ -289,6 +292,7 @@ int proof_build(const struct cmd *cmd, struct source *s,
 {
 	const char **bare;
 	struct restore_build how = { .stand_ins = o->stand_ins };
+	struct beside *mine = NULL, *beside = o->built ? o->beside : NULL;
 	struct catalog *again = NULL;
 	int built = o->built, rc = -1;
 
@@ -310,11 +314,16 @@ int proof_build(const struct cmd *cmd, struct source *s,
 
 		catalog_free(again);
 		again = NULL;
-		if (!built && build(cmd, s, c, path, o, &how, out, err) < 0)
-			break;
+		if (!built) {
+			beside_free(mine);
+			beside = mine = beside_new(cmd->jobs);
+			how.watch = beside_watch(mine);
+			if (build(cmd, s, c, path, o, &how, out, err) < 0)
+				break;
+		}
 		built = 0;
-		if (scan_again(cmd, path, o, all_rows(c), out, &again, &got,
-			       err) < 0)
+		if (scan_again(cmd, path, o, beside, all_rows(c), out, &again,
+			       &got, err) < 0)
 			break;
 		added = mark_changed(c, again, &how, bare, &first, err);
 		if (added > 0) {
@@ -336,6 +345,7 @@ int proof_build(const struct cmd *cmd, struct source *s,
 	}
 	if (rc < 0)
 		unlink(path);
+	beside_free(mine);
 	catalog_free(again);
 	free(bare);
 	return rc;

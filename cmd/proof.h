@@ -13,6 +13,7 @@
 #include "database/database.h"
 #include "snapshot/object.h"
 
+struct beside;
 struct catalog;
 struct cmd;
 struct error;
@@ -24,11 +25,12 @@ struct proof {
 };
 
 struct proof_options {
-	int built;           /* the database lies at `path` already, built as
-				restore_build() does without stand-ins */
-	int stand_ins;       /* go on with stand-ins */
-	const char *what;    /* for progress: "drill", "restore" */
-	const char *scratch; /* for the database's own temporary needs */
+	int built;             /* the database lies at `path` already, built as
+				  restore_build() does without stand-ins */
+	struct beside *beside; /* with `built`: it watched that; or NULL */
+	int stand_ins;         /* go on with stand-ins */
+	const char *what;      /* for progress: "drill", "restore" */
+	const char *scratch;   /* for the database's own temporary needs */
 };
 
 /**

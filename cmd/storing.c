@@ -140,8 +140,8 @@ void storing_begin(struct storing *s, struct storing_tick *t, const char *what)
 	t->base.stored = stored;
 	t->base.jobs = s->cmd->jobs;
 	if (!s->o->no_drill && s->cmd->jobs != 1 && s->catalog)
-		t->ahead = s->ahead =
-			ahead_new(s->store, s->catalog, s->o->scratch);
+		t->ahead = s->ahead = ahead_new(s->store, s->catalog,
+						s->o->scratch, s->cmd->jobs);
 	cmd_progress_begin(&t->shown, s->cmd, what, 0);
 }
 

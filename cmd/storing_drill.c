@@ -27,6 +27,8 @@ static int drill_in(struct storing *s, const char *folder, int built,
 		    struct source *from, struct error *err)
 {
 	struct proof_options o = { .built = built,
+				   .beside = built ? ahead_beside(s->ahead)
+						   : NULL,
 				   .what = "drill",
 				   .scratch = folder };
 	struct error missing = ERROR_INIT, further = ERROR_INIT;

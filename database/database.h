@@ -31,6 +31,8 @@ struct database_options {
 	const char *scratch; /* folder for a private copy where the database
 				cannot be opened in place; NULL: TMPDIR */
 	int allow_empty;     /* a zero-byte file is an empty database */
+	int building;        /* another connection of this process is about to
+				complete it: see database_rows_done() */
 };
 
 /**
@@ -201,6 +203,15 @@ struct row_source {
  */
 int database_load(struct database *db, const struct table *t,
 		  struct row_source *rows, struct error *err);
+
+/**
+ * All rows were given: they are in the file when this returns, and where the
+ * catalog has no auto_vacuum they stay in their pages.  Until
+ * database_complete() is called, the file can be opened with
+ * database_options.building, which takes no locks; what is read through SQL is
+ * to be read until then, tables in parts as long as one likes.
+ */
+int database_rows_done(struct database *db, struct error *err);
 
 /**
  * After all rows of all tables but the internal ones: rows of the internal

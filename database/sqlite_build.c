@@ -442,7 +442,7 @@ static int set_wal(struct database *db, struct error *err)
 	return rc;
 }
 
-int database_complete(struct database *db, struct error *err)
+int database_rows_done(struct database *db, struct error *err)
 {
 	const struct catalog *c = db->build->catalog;
 
@@ -452,8 +452,17 @@ int database_complete(struct database *db, struct error *err)
 		return -1;
 	/* An index that its rows violate must roll back as one statement.  What
 	 * it adds is new pages, so the journal in memory stays small. */
-	if (sql_run(db->sql, "COMMIT; PRAGMA journal_mode = MEMORY", err) < 0 ||
-	    finish_bare(db, err) < 0 || create_indexes(db, err) < 0)
+	if (sql_run(db->sql, "COMMIT; PRAGMA journal_mode = MEMORY", err) < 0)
+		return -1;
+	db->build->rows_done = 1;
+	return 0;
+}
+
+int database_complete(struct database *db, struct error *err)
+{
+	if (!db->build->rows_done && database_rows_done(db, err) < 0)
+		return -1;
+	if (finish_bare(db, err) < 0 || create_indexes(db, err) < 0)
 		return -1;
 	if (sql_run(db->sql, "BEGIN", err) < 0 || insert_entries(db, err) < 0 ||
 	    set_versions(db, err) < 0 || sql_run(db->sql, "COMMIT", err) < 0)

@@ -43,6 +43,7 @@ struct database {
 	char *copy; /* scratch folder of a private copy, or NULL */
 	int busy_timeout_ms;
 	int allow_empty;
+	int building;           /* by another connection: no locks */
 	enum encoding encoding; /* known after database_begin() and
 				   database_create() */
 
@@ -256,6 +257,7 @@ struct build {
 	size_t bare_count;
 	unsigned int autoindexes; /* named so far */
 	int sequence_loaded;      /* rows of sqlite_sequence were given */
+	int rows_done;
 };
 
 /** Open a connection that builds: constraints and protections off. */

@@ -86,6 +86,31 @@ int connection_harden(struct database *db, sqlite3 *sql)
 	return distrust_schema(sql);
 }
 
+/* While another connection of this process builds the file, whose lock would
+ * keep us out.  That lock is not lost when we close: SQLite keeps a descriptor
+ * while the process has locks on its file. */
+static int connect_building(struct database *db, const char *path)
+{
+	struct buffer uri = BUFFER_INIT;
+	int rc = SQLITE_NOMEM;
+
+	buffer_str(&uri, "file:");
+	for (; *path; path++) {
+		if (strchr("%?#", *path))
+			buffer_printf(&uri, "%%%02x", (unsigned char)*path);
+		else
+			buffer_add(&uri, path, 1);
+	}
+	buffer_str(&uri, "?nolock=1");
+	if (buffer_cstr(&uri))
+		rc = sqlite3_open_v2(uri.data, &db->sql,
+				     SQLITE_OPEN_READONLY | SQLITE_OPEN_URI |
+					     SQLITE_OPEN_NOMUTEX,
+				     NULL);
+	buffer_release(&uri);
+	return rc;
+}
+
 static int connect_file(struct database *db, const char *path,
 			struct error *err)
 {
@@ -96,9 +121,11 @@ static int connect_file(struct database *db, const char *path,
 	if (!db->path)
 		return error_nomem(err);
 	/* the path is absolute, so that "file:..." and ":memory:" are files */
-	if (sqlite3_open_v2(path, &db->sql,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-			    NULL) != SQLITE_OK)
+	if ((db->building ? connect_building(db, path)
+			  : sqlite3_open_v2(path, &db->sql,
+					    SQLITE_OPEN_READWRITE |
+						    SQLITE_OPEN_NOMUTEX,
+					    NULL)) != SQLITE_OK)
 		return 1;
 	if (connection_harden(db, db->sql) < 0)
 		return sql_error(db->sql, err, "cannot open '%.500s'",
@@ -227,7 +254,9 @@ static int try_open(struct database *db, const char *path, struct error *err)
 		return 0;
 	if (rc < 0)
 		return -1;
-	return wants_to_write(db->sql) ? 1 : first_read_failed(db, err);
+	return wants_to_write(db->sql) && !db->building
+		       ? 1
+		       : first_read_failed(db, err);
 }
 
 static int open_copy(struct database *db, const char *real,
@@ -299,6 +328,7 @@ static struct database *new_for(const char *target,
 				      ? options->busy_timeout_ms
 				      : BUSY_TIMEOUT_MS;
 	db->allow_empty = options && options->allow_empty;
+	db->building = options && options->building;
 	return db;
 }
 

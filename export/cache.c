@@ -1,12 +1,14 @@
 /*
- * cache.c - the file that spares the next export work
+ * cache.c - what spares the next export work
  *
- *   fingerprints of all tables, 16 bytes a leaf
+ * In a file that is
+ *
  *   entries, one a table
  *   footer
  *   SHA-256 of all that
  *
- * in the machine's own byte order: it never leaves it.
+ * in the machine's own byte order: it never leaves it.  Between two exports of
+ * one run it needs no file.
  */
 #include "export/cache.h"
 
@@ -25,13 +27,13 @@
 #include "database/database.h"
 #include "snapshot/catalog.h"
 
-#define MAGIC       "dbstow1"
-#define FLUSH_BYTES ((size_t)64 << 10)
+#define MAGIC "dbstow2"
 
 struct entry_of_table {
 	unsigned char about[HASH_SHA256_SIZE];
 	unsigned char sha256[HASH_SHA256_SIZE];
-	uint64_t at, leaves; /* its fingerprints; bytes and number */
+	unsigned char prints[HASH_SHA256_SIZE]; /* of all leaves' */
+	uint64_t leaves;                        /* 0: they can't be told */
 	uint64_t rows, bytes;
 	struct object_id folder; /* all zero: no rows */
 	uint32_t known;          /* 1: the members above are set */
@@ -43,14 +45,14 @@ struct footer {
 	unsigned char identity[HASH_SHA256_SIZE];
 	struct object_id content;
 	uint32_t identified; /* 1: `identity` is set */
-	uint64_t entries_at, count;
+	uint64_t count;      /* entries */
 	unsigned char key[PARTS_KEY_SIZE];
 };
 
 struct export_cache {
-	char *path, *fresh;    /* the file, and the next one beside it */
-	struct hasher *hasher; /* over what is written */
-	struct hasher *table_hasher;
+	char *path;  /* the file; NULL: in memory */
+	char *fresh; /* the next one beside it */
+	struct hasher *hasher;
 	/* as the last run left it */
 	unsigned char *map; /* or NULL */
 	size_t map_size;
@@ -58,9 +60,8 @@ struct export_cache {
 	struct footer last;
 	/* the next one */
 	FILE *out; /* or NULL: it can't be written */
-	uint64_t out_at;
 	struct footer next;
-	struct buffer entries;
+	struct buffer entries, before; /* before: `old` in memory */
 };
 
 static void sha256(struct hasher *h, const void *data, size_t size,
@@ -100,30 +101,15 @@ static void map_file(struct export_cache *c)
 	close(fd);
 }
 
-/* Do the entries lie where the footer tells, and their fingerprints in front
- * of them? */
+/* Are there as many entries as the footer tells? */
 static int is_sound(const struct export_cache *c, size_t body)
 {
 	const struct footer *f = &c->last;
 	size_t room = body - sizeof(*f);
 
-	if (memcmp(f->magic, MAGIC, sizeof(f->magic)) != 0 ||
-	    f->entries_at > room || f->entries_at % 8 ||
-	    f->count != (room - f->entries_at) / sizeof(*c->old) ||
-	    (room - f->entries_at) % sizeof(*c->old))
-		return 0;
-	for (uint64_t i = 0; i < f->count; i++) {
-		const struct entry_of_table *e =
-			(const struct entry_of_table
-				 *)(const void *)(c->map + f->entries_at) +
-			i;
-
-		if (e->at > f->entries_at ||
-		    e->leaves >
-			    (f->entries_at - e->at) / PARTS_FINGERPRINT_SIZE)
-			return 0;
-	}
-	return 1;
+	return !memcmp(f->magic, MAGIC, sizeof(f->magic)) &&
+	       f->count == room / sizeof(*c->old) &&
+	       room % sizeof(*c->old) == 0;
 }
 
 static void read_old(struct export_cache *c)
@@ -143,7 +129,8 @@ static void read_old(struct export_cache *c)
 		drop_old(c);
 		return;
 	}
-	c->old = (const void *)(c->map + c->last.entries_at);
+	c->old = (const void *)c->map;
+	memcpy(c->next.key, c->last.key, sizeof(c->next.key));
 }
 
 int export_cache_content(const struct export_cache *c, const void *identity,
@@ -168,13 +155,6 @@ int export_cache_begin(struct export_cache *c, const char *path,
 	int fd;
 
 	memcpy(c->next.magic, MAGIC, sizeof(c->next.magic));
-	if (c->old) {
-		memcpy(c->next.key, c->last.key, sizeof(c->next.key));
-	} else if (getrandom(c->next.key, sizeof(c->next.key), 0) !=
-		   (ssize_t)sizeof(c->next.key)) {
-		return error_errno(err, ERROR_FAILED,
-				   "cannot get random bytes");
-	}
 	c->fresh = strdup(path);
 	if (!c->fresh)
 		return error_nomem(err);
@@ -184,7 +164,6 @@ int export_cache_begin(struct export_cache *c, const char *path,
 	if (!c->out)
 		return error_errno(err, ERROR_FAILED, "cannot create '%s'",
 				   path);
-	hasher_reset(c->hasher);
 	return 0;
 }
 
@@ -199,30 +178,18 @@ static void give_up_next(struct export_cache *c)
 	c->fresh = NULL;
 }
 
-static void write_out(struct export_cache *c, const void *data, size_t size)
-{
-	if (!c->out)
-		return;
-	hasher_add(c->hasher, data, size);
-	if (size && fwrite(data, size, 1, c->out) != 1)
-		give_up_next(c);
-	c->out_at += size;
-}
-
 int export_cache_open(struct export_cache **out, const char *path,
 		      const char *about, int rescan, struct error *err)
 {
-	struct export_cache *c = calloc(1, sizeof(*c));
+	struct export_cache *c = NULL;
 
 	*out = NULL;
-	if (!c || !(c->path = strdup(path))) {
-		free(c);
-		return error_nomem(err);
-	}
-	if (hasher_new(&c->hasher, HASH_SHA256, err) < 0 ||
-	    hasher_new(&c->table_hasher, HASH_SHA256, err) < 0) {
-		export_cache_free(c);
+	if (export_cache_new(&c, err) < 0)
 		return -1;
+	c->path = strdup(path);
+	if (!c->path) {
+		export_cache_free(c);
+		return error_nomem(err);
 	}
 	sha256(c->hasher, about, strlen(about), c->next.about);
 	if (!rescan)
@@ -231,16 +198,52 @@ int export_cache_open(struct export_cache **out, const char *path,
 	return 0;
 }
 
+/* ---- in memory ---- */
+
+int export_cache_new(struct export_cache **out, struct error *err)
+{
+	struct export_cache *c = calloc(1, sizeof(*c));
+
+	*out = NULL;
+	if (!c)
+		return error_nomem(err);
+	if (hasher_new(&c->hasher, HASH_SHA256, err) < 0) {
+		export_cache_free(c);
+		return -1;
+	}
+	if (getrandom(c->next.key, sizeof(c->next.key), 0) !=
+	    (ssize_t)sizeof(c->next.key)) {
+		error_errno(err, ERROR_FAILED, "cannot get random bytes");
+		export_cache_free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+void export_cache_turn(struct export_cache *c)
+{
+	buffer_release(&c->before);
+	c->before = c->entries;
+	c->entries = (struct buffer)BUFFER_INIT;
+	c->last = c->next;
+	c->last.count = c->before.size / sizeof(*c->old);
+	c->old = (const void *)c->before.data;
+}
+
 /* ---- tables ---- */
 
+/* The last export's entry of a table that was as this one is. */
 static const struct entry_of_table *find_old(const struct export_cache *c,
-					     const unsigned char *about,
-					     size_t leaves)
+					     const struct entry_of_table *now)
 {
 	for (uint64_t i = 0; c->old && i < c->last.count; i++) {
-		if (c->old[i].known && c->old[i].leaves == leaves &&
-		    !memcmp(c->old[i].about, about, sizeof(c->old[i].about)))
-			return &c->old[i];
+		const struct entry_of_table *e = &c->old[i];
+
+		if (e->known && e->leaves == now->leaves &&
+		    !memcmp(e->about, now->about, sizeof(e->about)) &&
+		    !memcmp(e->prints, now->prints, sizeof(e->prints)))
+			return e;
 	}
 	return NULL;
 }
@@ -250,26 +253,23 @@ static struct entry_of_table *entry_at(struct export_cache *c, size_t slot)
 	return (struct entry_of_table *)(void *)c->entries.data + slot;
 }
 
-/* Take the fingerprints of all leaves; are they those of `old`?
- * @return 1: yes; 0: no; 2: they can't be told; -1 */
+/* Take the fingerprints of all leaves.
+ * @return 0; 1: they can't be told; -1 */
 static int fingerprint(struct export_cache *c, struct parts *p, size_t leaves,
-		       const struct entry_of_table *old, struct error *err)
+		       unsigned char *digest, struct error *err)
 {
-	const unsigned char *before = old ? c->map + old->at : NULL;
 	unsigned char print[PARTS_FINGERPRINT_SIZE];
-	int same = old != NULL;
 
+	hasher_reset(c->hasher);
 	for (size_t i = 0; i < leaves; i++) {
 		int rc = parts_fingerprint(p, c->next.key, i, print, err);
 
 		if (rc)
-			return rc < 0 ? -1 : 2;
-		if (same && memcmp(print, before, sizeof(print)) != 0)
-			same = 0;
-		before = before ? before + sizeof(print) : NULL;
-		write_out(c, print, sizeof(print));
+			return rc;
+		hasher_add(c->hasher, print, sizeof(print));
 	}
-	return same;
+	hasher_final(c->hasher, digest);
+	return 0;
 }
 
 static int is_none(const struct object_id *id)
@@ -277,6 +277,13 @@ static int is_none(const struct object_id *id)
 	static const struct object_id none;
 
 	return !memcmp(id, &none, sizeof(none));
+}
+
+/* Has the sink the folder?  In memory it is one of this run. */
+static int is_there(const struct export_cache *c, struct sink *s,
+		    const struct object_id *folder)
+{
+	return !c->path || (s->has && (is_none(folder) || s->has(s, folder)));
 }
 
 /* What besides its leaves decides on the text of a table's rows. */
@@ -315,25 +322,23 @@ int export_cache_table(struct export_cache *c, const struct catalog *catalog,
 {
 	struct entry_of_table e = { .leaves = parts_count(p) };
 	const struct entry_of_table *old;
-	int same;
+	int rc;
 
 	*slot = SIZE_MAX;
-	if (!c || !c->fresh)
+	if (!c || (c->path && !c->fresh))
 		return 0;
-	e.at = c->out_at;
-	about_table(c->table_hasher, catalog, t, e.about);
-	old = find_old(c, e.about, e.leaves);
-	same = fingerprint(c, p, e.leaves, old, err);
-	if (same < 0)
+	about_table(c->hasher, catalog, t, e.about);
+	rc = fingerprint(c, p, e.leaves, e.prints, err);
+	if (rc < 0)
 		return -1;
-	if (same == 2)
+	if (rc)
 		e.leaves = 0;
 	*slot = c->entries.size / sizeof(e);
 	buffer_add(&c->entries, &e, sizeof(e));
 	if (buffer_failed(&c->entries))
 		return error_nomem(err);
-	if (same != 1 || !sink->has ||
-	    (!is_none(&old->folder) && !sink->has(sink, &old->folder)))
+	old = e.leaves ? find_old(c, &e) : NULL;
+	if (!old || !is_there(c, sink, &old->folder))
 		return 0;
 	t->rows = old->rows;
 	t->bytes = old->bytes;
@@ -362,12 +367,19 @@ void export_cache_note(struct export_cache *c, size_t slot,
 
 /* ---- the end ---- */
 
+static void write_out(struct export_cache *c, const void *data, size_t size)
+{
+	hasher_add(c->hasher, data, size);
+	if (c->out && size && fwrite(data, size, 1, c->out) != 1)
+		give_up_next(c);
+}
+
 static void finish_file(struct export_cache *c)
 {
 	unsigned char digest[HASH_SHA256_SIZE];
 
-	c->next.entries_at = c->out_at;
 	c->next.count = c->entries.size / sizeof(struct entry_of_table);
+	hasher_reset(c->hasher);
 	write_out(c, c->entries.data, c->entries.size);
 	write_out(c, &c->next, sizeof(c->next));
 	hasher_final(c->hasher, digest);
@@ -381,7 +393,7 @@ void export_cache_save(struct export_cache *c, const void *identity,
 	if (!c || !c->out)
 		return;
 	if (identity) {
-		sha256(c->table_hasher, identity, size, c->next.identity);
+		sha256(c->hasher, identity, size, c->next.identity);
 		c->next.identified = 1;
 	}
 	c->next.content = *content;
@@ -405,8 +417,8 @@ void export_cache_free(struct export_cache *c)
 	give_up_next(c);
 	drop_old(c);
 	hasher_free(c->hasher);
-	hasher_free(c->table_hasher);
 	buffer_release(&c->entries);
+	buffer_release(&c->before);
 	free(c->path);
 	free(c);
 }

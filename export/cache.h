@@ -7,12 +7,15 @@
  *
  * - what told the state of the database file (database_identity()) and the
  *   content id: where nothing else is there now, nothing need be read;
- * - for each table that can be read in parts the fingerprints of its leaves,
- *   16 bytes for a page, and its folder's id: where all are the same, so is
- *   the folder.
+ * - for each table that can be read in parts a digest of its leaves'
+ *   fingerprints, and its folder's id: where that is the same, so is the
+ *   folder.
  *
  * It is written when a snapshot is on the branch, so an id in it is one that
  * the branch reached; whether it still does is looked up.
+ *
+ * Without a file it does the same for two exports of one run:
+ * export_cache_new(), an export, export_cache_turn(), another one.
  */
 #ifndef EXPORT_CACHE_H
 #define EXPORT_CACHE_H
@@ -38,6 +41,13 @@ struct table;
 int export_cache_open(struct export_cache **out, const char *path,
 		      const char *about, int rescan, struct error *err);
 
+/** A new one in memory.  No sink is asked whether it has a folder: both exports
+ *  go into one that only hashes. */
+int export_cache_new(struct export_cache **out, struct error *err);
+
+/** What was noted so far is what the last export found. */
+void export_cache_turn(struct export_cache *c);
+
 /** The content id that was found in this state of the file.
  *  @return 1, or 0: not known */
 int export_cache_content(const struct export_cache *c, const void *identity,
@@ -55,7 +65,7 @@ int export_cache_begin(struct export_cache *c, const char *path,
  * Has the table the rows that it had?  Called before they are read.
  *
  * @param c       NULL is allowed: no
- * @param sink    has to have the folder still
+ * @param sink    has to have the folder still, where the cache is a file
  * @param folder  receives the folder's id (all zero: the table has no rows)
  * @param slot    receives the number for export_cache_note()
  * @return 1: `folder` is set, and rows, bytes and sha256 of `t`; 0: scan it; -1

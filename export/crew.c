@@ -175,7 +175,7 @@ static void begin_threads(struct crew *c)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static size_t processors(void)
+size_t crew_processors(void)
 {
 	cpu_set_t set;
 
@@ -194,7 +194,7 @@ int crew_new(struct crew **out, unsigned int jobs, struct crew_work *work,
 		return error_nomem(err);
 	c->work = work;
 	c->owner = pthread_self();
-	c->jobs = jobs ? jobs : processors();
+	c->jobs = jobs ? jobs : crew_processors();
 	if (c->jobs > CREW_JOBS_MAX)
 		c->jobs = CREW_JOBS_MAX;
 	pthread_mutex_init(&c->lock, NULL);

@@ -73,6 +73,22 @@ int export_data(struct database *db, struct catalog *c, struct sink *s,
 	return export_put_data(&from, c, s, p, content, err);
 }
 
+int export_early(struct database *db, struct catalog *c, struct sink *s,
+		 struct export_progress *p)
+{
+	const struct row_origin from = { .db = db, .early = 1 };
+	size_t jobs = p->jobs ? p->jobs : crew_processors();
+	struct error ignored = ERROR_INIT;
+	struct tree data = { 0 };
+	int rc = 0;
+
+	/* with auto_vacuum, pages move while indexes are made */
+	if (!c->auto_vacuum && jobs > 1)
+		rc = export_tables(&from, c, s, p, &data, &ignored);
+	tree_release(&data);
+	return rc;
+}
+
 int export_import(struct document *d, struct sink *s, struct export_progress *p,
 		  struct object_id *content, struct error *err)
 {

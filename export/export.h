@@ -31,6 +31,8 @@ struct export_progress {
 	unsigned int jobs;
 	/* What the last export found, or NULL.  Borrowed. */
 	struct export_cache *cache;
+	/* For export_early(); or NULL. */
+	void (*prepared)(struct export_progress *);
 	/* Told when a table is stored, one after another in the catalog's
 	 * order, in any thread and while nothing else is put; may be NULL.
 	 * @param folder  its id; NULL: it has no rows and no folder */
@@ -49,6 +51,23 @@ struct export_progress {
 int export_data(struct database *db, struct catalog *c, struct sink *s,
 		struct export_progress *p, struct object_id *content,
 		struct error *err);
+
+/**
+ * Export what can be exported of a file that another connection of this process
+ * still completes (database_options.building): rows that are in their place.
+ * Nothing but `p->cache` has it: an export of the finished file finds there the
+ * tables that are as they were.  One thread of `p->jobs` is left to the other
+ * connection.
+ *
+ * @param c  tables of it are changed
+ * @param s  only hashes
+ * @param p  prepared() is told when no more than pages of tables will be read:
+ *           now the other connection may change all else.  It is not where
+ *           there is nothing to do.
+ * @return 0; -1: the cache has not all that it could
+ */
+int export_early(struct database *db, struct catalog *c, struct sink *s,
+		 struct export_progress *p);
 
 /**
  * Read the rows of a document to its end and put data/.

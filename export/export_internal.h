@@ -25,6 +25,7 @@ struct row_origin {
 	struct database *db;            /* after database_begin() */
 	struct document *document;      /* just opened */
 	struct sorted_records *records; /* of all models, by model */
+	int early; /* `db` is being completed: see export_early() */
 };
 
 /* ---- tables.c: the folder data/tables, by a crew ---- */
@@ -92,6 +93,9 @@ struct crew_work {
 };
 
 struct crew;
+
+/** Processors for us. */
+size_t crew_processors(void);
 
 /**
  * @param jobs  how many are to be done at once, this thread's included; 0: as

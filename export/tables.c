@@ -10,6 +10,9 @@
  * Tables that can't be read so are scanned and encoded here, and a job is to
  * hash and compress the lines.  A table whose pages turn out not to be as they
  * should is done again that way: then SQLite says what is wrong.
+ *
+ * Of a file that is being completed all that SQLite has to tell is asked
+ * before the first row, and what is not read from pages is left out.
  */
 #include "export/export.h"
 
@@ -428,8 +431,10 @@ static int give_table(struct exporter *e, struct passage *p)
 
 	e->current = p->table;
 	p->slot = SIZE_MAX;
+	if (e->from->early && !p->parts)
+		return 0;
 	rc = chunk_writer_new(&p->writer, p->table, e->sink, &err);
-	if (!rc && !p->odd && e->from->db)
+	if (!rc && !p->odd && !p->parts && e->from->db)
 		rc = database_parts(e->from->db, p->table, &p->parts, &err);
 	if (rc == 0 && p->parts)
 		rc = is_as_before(e, p, &err);
@@ -442,6 +447,20 @@ static int give_table(struct exporter *e, struct passage *p)
 	return 1;
 }
 
+/* Ask SQLite now for all that it is to tell. @return 0 or -1 */
+static int prepare_early(struct exporter *e, struct error *err)
+{
+	for (size_t i = 0; i < e->passage_count; i++) {
+		struct passage *p = &e->passages[i];
+
+		if (database_parts(e->from->db, p->table, &p->parts, err) < 0)
+			return -1;
+	}
+	if (e->progress->prepared)
+		e->progress->prepared(e->progress);
+	return 0;
+}
+
 /* From the table on that was found to be odd, all is done again. */
 static int give_tables(struct exporter *e, size_t count, struct error *err)
 {
@@ -452,7 +471,7 @@ static int give_tables(struct exporter *e, size_t count, struct error *err)
 		while (i < count && !give_table(e, &e->passages[i]))
 			i++;
 		rc = crew_wait(e->crew, &place, err);
-		if (rc <= 0)
+		if (rc <= 0 || e->from->early)
 			return rc;
 		e->jobs[place].passage->odd = 1;
 		for (i = count; &e->passages[i] != e->jobs[place].passage;) {
@@ -488,12 +507,21 @@ static int put_folder(struct exporter *e, size_t count, struct tree *data,
 	return tree_add(data, "tables", 1, &id, err);
 }
 
+/* As for crew_new(). */
+static unsigned int count_jobs(const struct exporter *e)
+{
+	unsigned int jobs = e->progress ? e->progress->jobs : 0;
+
+	if (!e->from->early)
+		return jobs;
+	return (jobs ? jobs : (unsigned int)crew_processors()) - 1;
+}
+
 int export_tables(const struct row_origin *from, struct catalog *c,
 		  struct sink *s, struct export_progress *p, struct tree *data,
 		  struct error *err)
 {
 	struct exporter *e = calloc(1, sizeof(*e));
-	unsigned int jobs = p ? p->jobs : 0;
 	int rc = -1;
 
 	if (!e)
@@ -514,7 +542,9 @@ int export_tables(const struct row_origin *from, struct catalog *c,
 		e->passages[i].table = &c->tables[i];
 		e->passages[i].values = export_values(&c->tables[i]);
 	}
-	if (crew_new(&e->crew, s->batch_new ? jobs : 1, &e->work, err) == 0 &&
+	if ((!from->early || prepare_early(e, err) == 0) &&
+	    crew_new(&e->crew, s->batch_new ? count_jobs(e) : 1, &e->work,
+		     err) == 0 &&
 	    give_tables(e, c->table_count, err) == 0)
 		rc = put_folder(e, c->table_count, data, err);
 done:

@@ -23,6 +23,7 @@
 
 struct builder {
 	struct source *source;
+	const char *path;
 	const struct catalog *catalog;
 	const struct restore_build *how;
 	unsigned char *bare; /* one flag a table */
@@ -103,6 +104,10 @@ static int fill(struct builder *b, struct database *db, size_t *refused,
 			return rc;
 		}
 	}
+	if (database_rows_done(db, err) < 0)
+		return -1;
+	if (b->how->watch)
+		b->how->watch->rows_done(b->how->watch, b->path);
 	return database_complete(db, err);
 }
 
@@ -180,6 +185,7 @@ int restore_build(struct source *s, const struct catalog *c, const char *path,
 {
 	static const struct restore_build defaults;
 	struct builder b = { .source = s,
+			     .path = path,
 			     .catalog = c,
 			     .how = how ? how : &defaults };
 	struct error local = ERROR_INIT;

@@ -36,12 +36,20 @@ struct restore_gate {
 	int (*wait)(struct restore_gate *, size_t table, struct error *err);
 };
 
+/** Who wants to know how far a build is. */
+struct restore_watch {
+	/* All rows are in the file: it can be opened as
+	 * database_rows_done() tells.  The build goes on after the return. */
+	void (*rows_done)(struct restore_watch *, const char *path);
+};
+
 struct restore_build {
 	int stand_ins;           /* see database_build */
 	const char *const *bare; /* tables to build bare, or NULL */
 	size_t bare_count;
 	struct restore_progress *progress; /* or NULL */
 	struct restore_gate *gate;         /* or NULL */
+	struct restore_watch *watch;       /* or NULL */
 };
 
 struct restore_report {

@@ -549,6 +549,56 @@ static void a_built_file_is_its_owners_alone(void **state)
 	reader_close(&r);
 }
 
+static void expect_open_building(const char *path)
+{
+	const struct database_options waits = { .busy_timeout_ms = 1 };
+	const struct database_options open = { .busy_timeout_ms = 1,
+					       .building = 1 };
+	struct error err = ERROR_INIT;
+	struct reader r = { NULL, NULL };
+	char why[800];
+
+	snprintf(why, sizeof(why),
+		 "database '%s' stayed locked for 1 ms; try again when the "
+		 "program that writes to it has finished",
+		 path);
+	assert_no_open(path, &waits, ERROR_FAILED, why);
+	if (database_open(&r.db, path, &open, &err) < 0 ||
+	    database_begin(r.db, &err) < 0 ||
+	    database_catalog(r.db, &r.catalog, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_rows(&r, "t", "1: 1 'a';7: 7 'b';");
+	reader_close(&r);
+	/* who builds has his lock still */
+	assert_no_open(path, &waits, ERROR_FAILED, why);
+}
+
+static void rows_can_be_read_before_the_rest_is_there(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state, "CREATE TABLE t(id INTEGER PRIMARY KEY, v UNIQUE);"
+		       "CREATE INDEX i ON t(id, v);"
+		       "INSERT INTO t VALUES(1, 'a'), (7, 'b')");
+	const struct table *t = &r.catalog->tables[0];
+	struct error err = ERROR_INIT;
+	struct database *db;
+	char path[sizeof(f->b) + 16];
+
+	/* what stands for something in a URI */
+	snprintf(path, sizeof(path), "%s%%41?#b", f->b);
+	if (database_create(&db, path, r.catalog, NULL, &err) < 0 ||
+	    database_create_table(db, t, 0, &err) < 0 ||
+	    load_rows(&r, db, t, &err) != 0 || database_rows_done(db, &err) < 0)
+		fail_msg("%s", err.message);
+	expect_open_building(path);
+	if (database_complete(db, &err) < 0)
+		fail_msg("%s", err.message);
+	database_close(db);
+	assert_same(&r, path);
+	reader_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -576,6 +626,7 @@ int main(void)
 		fixture_test(a_unique_constraint_against_its_rows_is_told),
 		fixture_test(nothing_that_is_there_is_overwritten),
 		fixture_test(a_built_file_is_its_owners_alone),
+		fixture_test(rows_can_be_read_before_the_rest_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -441,6 +441,50 @@ static void damage_behind_many_rows_is_told(void **state)
 	shot_release(&s);
 }
 
+struct rows_watch {
+	struct restore_watch watch; /* first */
+	const char *path;
+	int told;
+};
+
+static void watch_rows(struct restore_watch *watch, const char *path)
+{
+	const struct database_options open = { .building = 1 };
+	struct rows_watch *w = (struct rows_watch *)watch;
+	struct error err = ERROR_INIT;
+	struct database *db = NULL;
+	struct catalog *c = NULL;
+
+	assert_string_equal(path, w->path);
+	OK(database_open(&db, path, &open, &err));
+	OK(database_begin(db, &err));
+	OK(database_catalog(db, &c, &err));
+	/* rows and what they need; nothing that comes later */
+	assert_int_equal(c->table_count, 1);
+	assert_int_equal(c->entry_count, 1);
+	catalog_free(c);
+	database_close(db);
+	w->told++;
+}
+
+static void whoever_watches_is_told_when_the_rows_are_there(void **state)
+{
+	const char *built = in_folder(state, "built.db");
+	struct rows_watch w = { .watch = { watch_rows }, .path = built };
+	const struct restore_build how = { .watch = &w.watch };
+	struct shot s = shot_with(state, "CREATE TABLE t(a);"
+					 "CREATE INDEX i ON t(a);"
+					 "CREATE VIEW v AS SELECT 1;"
+					 "INSERT INTO t VALUES (1),(2)");
+	struct error err = ERROR_INIT;
+	struct restore_report report;
+
+	OK(restore_build(s.source, s.catalog, built, &how, &report, &err));
+	assert_int_equal(w.told, 1);
+	restore_report_release(&report);
+	shot_release(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +499,7 @@ int main(void)
 		FOLDER_TEST(many_rows_of_all_sizes_come_back),
 		FOLDER_TEST(a_refusal_behind_many_rows_begins_anew),
 		FOLDER_TEST(damage_behind_many_rows_is_told),
+		FOLDER_TEST(whoever_watches_is_told_when_the_rows_are_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
