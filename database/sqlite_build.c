@@ -33,7 +33,6 @@ int build_connect(struct database *db, const char *path, sqlite3 **out,
 	sqlite3_db_config(*out, SQLITE_DBCONFIG_DQS_DDL, 1, NULL);
 	sqlite3_db_config(*out, SQLITE_DBCONFIG_DQS_DML, 1, NULL);
 	return sql_run(*out,
-		       "PRAGMA locking_mode = EXCLUSIVE;"
 		       "PRAGMA journal_mode = OFF;"
 		       "PRAGMA synchronous = OFF;"
 		       "PRAGMA secure_delete = OFF;"
@@ -451,8 +450,13 @@ int database_rows_done(struct database *db, struct error *err)
 	    sql_run(db->sql, "DELETE FROM main.sqlite_sequence", err) < 0)
 		return -1;
 	/* An index that its rows violate must roll back as one statement.  What
-	 * it adds is new pages, so the journal in memory stays small. */
-	if (sql_run(db->sql, "COMMIT; PRAGMA journal_mode = MEMORY", err) < 0)
+	 * it adds is new pages, so the journal in memory stays small.  Nobody
+	 * writes beside SQLite any more (sqlite_page_write.c): it may keep its
+	 * lock. */
+	if (sql_run(db->sql,
+		    "PRAGMA locking_mode = EXCLUSIVE; COMMIT;"
+		    "PRAGMA journal_mode = MEMORY",
+		    err) < 0)
 		return -1;
 	db->build->rows_done = 1;
 	return 0;

@@ -82,6 +82,10 @@ int sql_file_size(sqlite3 *sql, uint64_t *size, uint64_t *pages,
 int sql_error(sqlite3 *sql, struct error *err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** As sql_error(), of a result code that something else than a statement gave.
+ *  @return -1 */
+int sql_file_error(sqlite3 *sql, int rc, struct error *err, const char *what);
+
 /** Run statements whose text is ours. */
 int sql_run(sqlite3 *sql, const char *text, struct error *err);
 

@@ -5,9 +5,18 @@
  * of a sound table went that way once and so stay as they are; but a table can
  * hold others (its text was edited, it was filled by another version).  Such a
  * value is found before it is bound: then the table has to be built bare.
+ *
+ * The rows of a plain table that has more than a few are not inserted: their
+ * pages are written (sqlite_page_write.h), at a third of the cost.  What INSERT
+ * would see to is seen to here: values are checked as for INSERT, rowids
+ * ascend, and UNIQUE and PRIMARY KEY are enforced when their indexes are filled
+ * from the rows.  NOT NULL and the types of a STRICT table are not, and need
+ * no bare table then: a row that violates them is kept as it was.  CHECK and
+ * foreign keys are off either way, and there are no triggers yet.
  */
 #include "base/error.h"
 #include "database/sqlite_internal.h"
+#include "database/sqlite_page_write.h"
 #include "snapshot/text.h"
 
 #include <math.h>
@@ -385,6 +394,152 @@ static int insert_rows(struct loader *l, struct error *err)
 	return l->failed;
 }
 
+/* ---- rows into pages ---- */
+
+/* Fewer are not worth a transaction of their own. */
+#define PAGE_ROWS_MIN 64
+
+/* A stored generated column is computed by INSERT; what SQLite has tables of
+ * its own for, it may keep in memory. */
+static int fits_pages(const struct loader *l)
+{
+	const struct table *t = l->table;
+
+	if (t->order != ORDER_ROWID || t->rows < PAGE_ROWS_MIN ||
+	    l->db->encoding != ENCODING_UTF8 ||
+	    !sqlite3_strnicmp(t->name, "sqlite_", 7))
+		return 0;
+	for (size_t i = 0; i < t->column_count; i++)
+		if (t->columns[i].generated == 2)
+			return 0;
+	return 1;
+}
+
+/* It is the last table, or not far from it. */
+static int root_page(const struct loader *l, uint32_t *out, struct error *err)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	*out = 0;
+	if (sql_prepare(l->db->sql, &st, err,
+			"SELECT rootpage FROM main.sqlite_schema "
+			"WHERE type = 'table' AND name = '%q' "
+			"ORDER BY rowid DESC LIMIT 1",
+			l->table->name) < 0)
+		return -1;
+	rc = sql_step(st, err);
+	if (rc > 0)
+		*out = (uint32_t)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return rc < 0 ? -1 : 0;
+}
+
+static int write_failed(const struct loader *l, int rc, struct error *err)
+{
+	char what[320];
+
+	describe_row(what, l);
+	return sql_file_error(l->db->sql, rc, err, what);
+}
+
+/* @return as database_load() */
+static int write_row(struct loader *l, struct table_writer *w,
+		     struct record_writer *r, struct error *err)
+{
+	int64_t rowid = l->rowid_value < 0
+				? l->feed.rowid
+				: l->feed.values[l->rowid_value].integer;
+	char what[320];
+	int rc;
+
+	if (w->cells && rowid <= w->last) {
+		describe_row(what, l);
+		error_set(err, ERROR_DAMAGE,
+			  "%s is refused: it comes after rowid %lld", what,
+			  (long long)w->last);
+		return l->bare ? -1 : 1;
+	}
+	record_writer_set(r, l->feed.values);
+	rc = table_writer_add(w, rowid, r);
+	return rc == SQLITE_OK ? 0 : write_failed(l, rc, err);
+}
+
+/* @return as database_load(); 2: these can't be written like this */
+static int write_rows(struct loader *l, uint32_t root, struct error *err)
+{
+	struct record_writer record;
+	struct table_writer w;
+	int made = record_writer_init(&record, l->affinities, l->value_count,
+				      l->rowid_value),
+	    rc;
+
+	rc = table_writer_open(&w, l->db->sql, root);
+	if (rc == SQLITE_NOTADB) {
+		rc = 2;
+		goto done;
+	}
+	if (rc == SQLITE_OK)
+		rc = made;
+	if (rc != SQLITE_OK) {
+		rc = write_failed(l, rc, err);
+		goto done;
+	}
+	while (rc == 0 && l->feed.next(&l->feed) > 0)
+		rc = write_row(l, &w, &record, err);
+	if (rc == 0)
+		rc = l->failed;
+	if (rc == 0) {
+		rc = table_writer_end(&w);
+		if (rc != SQLITE_OK)
+			rc = write_failed(l, rc, err);
+	}
+done:
+	table_writer_release(&w);
+	record_writer_release(&record);
+	return rc;
+}
+
+/* The indexes of UNIQUE and PRIMARY KEY; there are no others yet.
+ * @return as database_load() */
+static int fill_indexes(struct loader *l, struct error *err)
+{
+	sqlite3 *sql = l->db->sql;
+	const char *name = l->table->name;
+	char *text = sqlite3_mprintf("REINDEX main.\"%w\"", name);
+	int rc;
+
+	if (!text)
+		return error_nomem(err);
+	rc = sqlite3_exec(sql, text, NULL, NULL, NULL) & 0xff;
+	sqlite3_free(text);
+	if (rc == SQLITE_OK)
+		return 0;
+	if (rc != SQLITE_CONSTRAINT)
+		return sql_error(sql, err, "table '%.200s'", name);
+	error_set(err, ERROR_DAMAGE, "rows of table '%.200s' are refused: %s",
+		  name, sqlite3_errmsg(sql));
+	return l->bare ? -1 : 1;
+}
+
+/* The file is ours between two transactions.
+ * @return as write_rows() */
+static int load_pages(struct loader *l, struct error *err)
+{
+	uint32_t root;
+	int rc;
+
+	if (root_page(l, &root, err) < 0 ||
+	    sql_run(l->db->sql, "COMMIT", err) < 0)
+		return -1;
+	rc = write_rows(l, root, err);
+	if (rc == 1 || rc < 0)
+		return rc;
+	if (sql_run(l->db->sql, "BEGIN", err) < 0)
+		return -1;
+	return rc == 0 ? fill_indexes(l, err) : rc;
+}
+
 static int prepare(struct loader *l, struct error *err)
 {
 	const struct table *t = l->table;
@@ -418,6 +573,8 @@ int database_load(struct database *db, const struct table *t,
 	int rc = prepare(&l, err);
 
 	if (rc == 0)
+		rc = fits_pages(&l) ? load_pages(&l, err) : 2;
+	if (rc == 2)
 		rc = insert_rows(&l, err);
 	sqlite3_finalize(l.insert);
 	feed_close(&l.feed);

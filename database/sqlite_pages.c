@@ -47,6 +47,11 @@ static sqlite3_file *file_of(sqlite3 *sql, int which)
 	return file;
 }
 
+sqlite3_file *pages_file(sqlite3 *sql)
+{
+	return file_of(sql, SQLITE_FCNTL_FILE_POINTER);
+}
+
 /* ---- which snapshot ---- */
 
 static int journal_is_wal(sqlite3 *sql)
@@ -69,7 +74,7 @@ static int journal_is_wal(sqlite3 *sql)
  * or is none that we know */
 static int read_index(sqlite3 *sql, unsigned char *header, uint32_t *backfill)
 {
-	sqlite3_file *file = file_of(sql, SQLITE_FCNTL_FILE_POINTER);
+	sqlite3_file *file = pages_file(sql);
 	unsigned char again[INDEX_HEADER];
 	void volatile *map = NULL;
 	uint32_t version;
@@ -237,9 +242,7 @@ static int read_header(struct pages *p, const struct database *db)
 	return 0;
 }
 
-/* Is it the VFS that we know, and does it read without a common position and
- * without a map that moves? */
-static int is_plain(sqlite3 *sql)
+int pages_plain(sqlite3 *sql)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
 	sqlite3_int64 map = -1;
@@ -358,10 +361,10 @@ static int pages_open(struct database *db, struct pages *p)
 {
 	int limit = sqlite3_limit(db->sql, SQLITE_LIMIT_LENGTH, -1);
 
-	if (!is_plain(db->sql) || db->view.journal == JOURNAL_UNKNOWN)
+	if (!pages_plain(db->sql) || db->view.journal == JOURNAL_UNKNOWN)
 		return -1;
 	p->value_limit = limit > 0 ? (size_t)limit : 0;
-	p->file = file_of(db->sql, SQLITE_FCNTL_FILE_POINTER);
+	p->file = pages_file(db->sql);
 	if (!p->file)
 		return -1;
 	if (db->view.journal == JOURNAL_WAL && open_wal(p, db) < 0)

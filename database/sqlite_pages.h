@@ -8,6 +8,8 @@
  * index (sqlite_index_plan.c).  sqlite_rowids.c: sets of rowids.
  * sqlite_sweep.c: whether indexes and foreign keys fit the rows.
  *
+ * The way back is sqlite_page_write.h.
+ *
  * The format: https://sqlite.org/fileformat2.html, of the WAL and its index
  * also https://sqlite.org/walformat.html.  What is not just as it says there
  * is "odd": the functions return 1, record nothing, and the table is read
@@ -61,6 +63,13 @@ struct pages {
 	size_t root_count;
 	size_t value_limit; /* SQLITE_LIMIT_LENGTH */
 };
+
+/** SQLite's own file object, or NULL. */
+struct sqlite3_file *pages_file(sqlite3 *sql);
+
+/** Is it the VFS that we know, and does it read and write without a common
+ *  position and without a map that moves? */
+int pages_plain(sqlite3 *sql);
 
 /** How pages can be read in this transaction; opened at the first call.
  *  Borrowed. @return NULL: they can't, or memory ran out */
@@ -139,6 +148,9 @@ struct cell {
 	size_t local_size;
 	uint32_t overflow; /* page of the rest, when that is not all */
 };
+
+/** How much of a payload lies in the page itself, by "B-tree Cell Format". */
+size_t payload_local(uint32_t usable, uint64_t size, int of_table);
 
 /** Look at cell `i` of `cells` of a table's leaf, or of any page of an index.
  *  @return 0 or 1 */

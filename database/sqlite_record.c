@@ -47,8 +47,7 @@ get_varint(const unsigned char *at, const unsigned char *end, uint64_t *out)
 	return varint_read(at, end, out);
 }
 
-/* How much of a payload lies in the page, by "B-tree Cell Format". */
-static size_t local_size(uint32_t usable, uint64_t size, int of_table)
+size_t payload_local(uint32_t usable, uint64_t size, int of_table)
 {
 	uint64_t most = of_table ? usable - 35 : (usable - 12) * 64 / 255 - 23;
 	uint64_t least = (usable - 12) * 32 / 255 - 23, some;
@@ -78,7 +77,7 @@ int cell_read(const struct pages *p, const unsigned char *page, unsigned cells,
 		return 1;
 	out->rowid = (int64_t)rowid;
 	out->local = at;
-	out->local_size = local_size(p->usable, out->size, of_table);
+	out->local_size = payload_local(p->usable, out->size, of_table);
 	if (out->local_size > (size_t)(end - at))
 		return 1;
 	out->overflow = 0;

@@ -11,11 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum error_code code_of(sqlite3 *sql)
+static enum error_code code_of(int rc, int system)
 {
-	int system = sqlite3_system_errno(sql);
-
-	switch (sqlite3_errcode(sql) & 0xff) {
+	switch (rc & 0xff) {
 	case SQLITE_NOMEM:
 		return ERROR_NOMEM;
 	case SQLITE_FULL:
@@ -35,16 +33,29 @@ static enum error_code code_of(sqlite3 *sql)
 
 int sql_error(sqlite3 *sql, struct error *err, const char *fmt, ...)
 {
+	enum error_code code =
+		code_of(sqlite3_errcode(sql), sqlite3_system_errno(sql));
 	char what[1024];
 	va_list list;
 
-	if (code_of(sql) == ERROR_NOMEM)
+	if (code == ERROR_NOMEM)
 		return error_nomem(err);
 	va_start(list, fmt);
 	vsnprintf(what, sizeof(what), fmt, list);
 	va_end(list);
-	return error_set(err, code_of(sql), "%s: %s", what,
-			 sqlite3_errmsg(sql));
+	return error_set(err, code, "%s: %s", what, sqlite3_errmsg(sql));
+}
+
+int sql_file_error(sqlite3 *sql, int rc, struct error *err, const char *what)
+{
+	enum error_code code;
+	int system = 0;
+
+	sqlite3_file_control(sql, "main", SQLITE_FCNTL_LAST_ERRNO, &system);
+	code = code_of(rc, system);
+	if (code == ERROR_NOMEM)
+		return error_nomem(err);
+	return error_set(err, code, "%s: %s", what, sqlite3_errstr(rc));
 }
 
 int sql_run(sqlite3 *sql, const char *text, struct error *err)

@@ -5,14 +5,31 @@ import os, shutil, sys
 sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
-# A library in front of SQLite's: it spoils what SQLite is given while the drill's
-# scratch database is built, as a broken one would.
+# A library in front of SQLite's and C's: it spoils what SQLite is given while the
+# drill's scratch database is built, and pages on their way to the disk, as broken
+# ones would.
 SPOIL = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+""" + SPOIL_PAGES + r"""
+static ssize_t spoil(int fd, const void *data, size_t size, off_t at, const char *name)
+{
+	ssize_t (*real)(int, const void *, size_t, off_t) = dlsym(RTLD_NEXT, name), done;
+	void *now = spoil_pages(data, size);
+
+	done = real(fd, now, size, at);
+	if (now != data)
+		free(now);
+	return done;
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t at) { return spoil(fd, data, size, at, "pwrite"); }
+ssize_t pwrite64(int fd, const void *data, size_t size, off_t at) { return spoil(fd, data, size, at, "pwrite64"); }
 
 void sqlite3_result_int64(sqlite3_context *c, sqlite3_int64 value)
 {
@@ -57,6 +74,9 @@ int sqlite3_create_module_v2(sqlite3 *db, const char *name, const sqlite3_module
 """
 
 LOADED = preload(SPOIL)
+# users is written in pages, the others are inserted
+POINTS = {"SPOIL_PAGE": b"name 77\x01\x2c\xcf".hex() + " " + b"name 77\x01\x2c\xd0".hex()}
+ROWID = {"SPOIL_PAGE": b"\x08\x83\x75\x04\x00\x13\x01new".hex() + " " + b"\x08\x83\x76\x04\x00\x13\x01new".hex()}
 
 
 def spoil(**what):
@@ -80,15 +100,14 @@ old = tip()
 before = tree("repo")
 
 CASES = (
-    ("a value of a row", {"SPOIL_INTEGER": "77007"}, "table 'users', row 77 differs after restoring: "
+    ("a value of a row", POINTS, "table 'users', row 77 differs after restoring: "
      "{\"id\":77,\"name\":\"name 77\",\"points\":77007}"),
-    ("a rowid", {"SPOIL_INTEGER": "501"}, "table 'users', row 501 differs after restoring: "
+    ("a rowid", ROWID, "table 'users', row 501 differs after restoring: "
      "{\"id\":501,\"name\":\"new\",\"points\":-5}"),
     ("a key's neighbour", {"SPOIL_INTEGER": "4712"}, "table 'keyed', row 2 differs after restoring: {\"k\":\"b\",\"n\":4712}"),
     ("a loose row", {"SPOIL_INTEGER": "31337"}, "table 'loose', row 1 differs after restoring: {\"rowid\":1,\"x\":31337}"),
-    ("a lost row", {"SPOIL_ROW": "100"}, "table 'users', row 100 differs after restoring: "
-     "{\"id\":100,\"name\":\"name 100\",\"points\":100007}"),
-    ("the last row", {"SPOIL_ROW": "501"}, "table 'users', row 501 differs after restoring: (row missing)"),
+    ("a lost row", {"SPOIL_ROW": "2"}, "table 'keyed', row 2 differs after restoring: {\"k\":\"b\",\"n\":4712}"),
+    ("the last row", {"SPOIL_ROW": "3"}, "table 'keyed', row 3 differs after restoring: (row missing)"),
 )
 for what, env, said in CASES:
     r = dbstow("export", "app.db", "--repo", "repo", status=3, env=spoil(**env),
@@ -107,20 +126,20 @@ for what, env, said in CASES:
 # a first export into an empty repository: no branch is made
 new_repo("new")
 before = tree("new")
-dbstow("export", "app.db", "--repo", "new", status=3, env=spoil(SPOIL_INTEGER="77007"))
+dbstow("export", "app.db", "--repo", "new", status=3, env=spoil(**POINTS))
 check(tip("new") is None and set(tree("new")) - set(before) <= {"new/.git/dbstow/lock"}, "left: %s" % (set(tree("new")) - set(before)))
 
 # a snapshot that is sound, verified or restored with such a library
 new = dbstow("export", "app.db", "--repo", "repo").out.strip()
 kept = tree("repo")
 dbstow("verify", "--repo", "repo", env=LOADED)
-r = dbstow("verify", "--drill", "--repo", "repo", status=3, env=spoil(SPOIL_INTEGER="77007"), err="dbstow: " + CASES[0][2])
+r = dbstow("verify", "--drill", "--repo", "repo", status=3, env=spoil(**POINTS), err="dbstow: " + CASES[0][2])
 check(r.out == "", "verify said: " + r.out)
-dbstow("restore", "--repo", "repo", "--to", "out.db", status=3, env=spoil(SPOIL_INTEGER="77007"), err="dbstow: " + CASES[0][2])
+dbstow("restore", "--repo", "repo", "--to", "out.db", status=3, env=spoil(**POINTS), err="dbstow: " + CASES[0][2])
 shutil.copy("first.db", "existing.db")
-dbstow("restore", "--repo", "repo", "--to", "existing.db", "--yes", status=3, env=spoil(SPOIL_INTEGER="77007"),
+dbstow("restore", "--repo", "repo", "--to", "existing.db", "--yes", status=3, env=spoil(**POINTS),
        err="dbstow: " + CASES[0][2])
-dbstow("restore", "--repo", "repo", "--to", "existing.db", "--into", "--yes", status=3, env=spoil(SPOIL_INTEGER="77007"),
+dbstow("restore", "--repo", "repo", "--to", "existing.db", "--into", "--yes", status=3, env=spoil(**POINTS),
        err="dbstow: " + CASES[0][2])
 same("first.db", "existing.db")
 check(not [n for n in os.listdir(".") if n.startswith(("out.db", ".dbstow", "existing.db-", "existing.db."))],

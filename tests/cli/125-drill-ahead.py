@@ -6,8 +6,8 @@ sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
 # A library in front of SQLite's and C's.  It tells in which thread tables are
-# loaded, can spoil a value on its way into the drill's database, and can change a
-# byte of the pack on its way to the disk.
+# loaded, can spoil a page of the drill's database, and can change a byte of the
+# pack, on their way to the disk.
 SPOIL = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,7 +18,7 @@ SPOIL = r"""
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
+""" + SPOIL_PAGES + r"""
 int sqlite3_create_module_v2(sqlite3 *db, const char *name, const sqlite3_module *m, void *payload, void (*destroy)(void *))
 {
 	static int (*real)(sqlite3 *, const char *, const sqlite3_module *, void *, void (*)(void *));
@@ -34,16 +34,6 @@ int sqlite3_create_module_v2(sqlite3 *db, const char *name, const sqlite3_module
 	return real(db, name, m, payload, destroy);
 }
 
-void sqlite3_result_int64(sqlite3_context *c, sqlite3_int64 value)
-{
-	static void (*real)(sqlite3_context *, sqlite3_int64);
-	const char *victim = getenv("SPOIL_INTEGER");
-
-	if (!real)
-		real = dlsym(RTLD_NEXT, "sqlite3_result_int64");
-	real(c, victim && value == atoll(victim) ? value + 1 : value);
-}
-
 static ssize_t spoil(int fd, const void *data, size_t size, off_t at, const char *name)
 {
 	ssize_t (*real)(int, const void *, size_t, off_t) = dlsym(RTLD_NEXT, name);
@@ -51,6 +41,12 @@ static ssize_t spoil(int fd, const void *data, size_t size, off_t at, const char
 	char path[64], file[4096], *copy;
 	ssize_t n, done;
 
+	copy = spoil_pages(data, size);
+	if (copy != data) {
+		done = real(fd, copy, size, at);
+		free(copy);
+		return done;
+	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	n = victim ? readlink(path, file, sizeof(file) - 1) : -1;
 	if (n < 5 || memcmp(file + n - 5, ".pack", 5) || atoll(victim) < at || atoll(victim) >= at + (off_t)size)
@@ -136,7 +132,7 @@ def nothing_changed(what):
     check(not scratch(), "%s: scratch stayed: %s" % (what, scratch()))
 
 
-r = dbstow("export", "app.db", "--repo", "repo", status=3, env=spoil(SPOIL_INTEGER="77007", SPOIL_LOG="log"))
+r = dbstow("export", "app.db", "--repo", "repo", status=3, env=spoil(SPOIL_PAGE="0500038464012ccf 0500038464012cd0", SPOIL_LOG="log"))
 check(r.err.startswith("dbstow: drill: table 'b', row 77 differs after restoring: {\"id\":77,\"n\":77007,"), r.err[:200])
 lines = loaded()
 check(lines[:4] == ["beside"] * 4 and lines[4:] == ["main"] * 4, "a wrong value: %s" % lines)

@@ -12,22 +12,29 @@ static struct reader read_made(void **state, const char *text)
 	return reader_open(f->a);
 }
 
-/* Make it, build it, compare; all tables bare as well. */
+/* As a manifest tells it that has many rows: these are written in pages. */
+static void expect_many_rows(struct reader *r)
+{
+	for (size_t i = 0; i < r->catalog->table_count; i++)
+		r->catalog->tables[i].rows = 1000000;
+}
+
+/* Make it, build it, compare; all tables bare as well, and in pages. */
 static void assert_comes_back(void **state, const char *text)
 {
 	struct fixture *f = *state;
 	struct error err = ERROR_INIT;
 	struct reader r = read_made(state, text);
 
-	build_well(&r, f->b);
-	assert_same(&r, f->b);
-	assert_sql(f->b, "PRAGMA integrity_check", "ok");
-	unlink(f->b);
-	if (build(&r, f->b, 0, 1, NULL, &err) < 0)
-		fail_msg("%s", err.message);
-	assert_same(&r, f->b);
-	assert_sql(f->b, "PRAGMA integrity_check", "ok");
-	unlink(f->b);
+	for (int way = 0; way < 4; way++) {
+		if (way == 2)
+			expect_many_rows(&r);
+		if (build(&r, f->b, 0, way % 2, NULL, &err) < 0)
+			fail_msg("%s", err.message);
+		assert_same(&r, f->b);
+		assert_sql(f->b, "PRAGMA integrity_check", "ok");
+		unlink(f->b);
+	}
 	reader_close(&r);
 }
 
@@ -306,6 +313,112 @@ static void rows_that_a_constraint_refuses_need_a_bare_table(void **state)
 		"sql='CREATE TABLE t(a INT) STRICT'",
 		"table 't', rowid 1 is refused: cannot store TEXT value in INT "
 		"column t.a");
+}
+
+/* ---- rows written in pages ---- */
+
+static void written_tables_have_their_indexes_and_sequences(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state,
+		"PRAGMA page_size = 512; CREATE TABLE a(id INTEGER PRIMARY KEY "
+		"AUTOINCREMENT, k TEXT COLLATE NOCASE UNIQUE, v AS (k || 'x') "
+		"UNIQUE, r REAL, UNIQUE(r, k));"
+		"CREATE TABLE b(k PRIMARY KEY, x);"
+		"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c "
+		"WHERE i<3000) INSERT INTO a(id, k, r) SELECT i*2, 'k' || "
+		"(i*7919%3001), i FROM c;"
+		"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c "
+		"WHERE i<300) INSERT INTO b SELECT i % 299 + 300*(i=300), "
+		"zeroblob(i*10) FROM c;"
+		"UPDATE sqlite_sequence SET seq = 9000; CREATE INDEX i ON "
+		"a(r)");
+
+	expect_many_rows(&r);
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "PRAGMA integrity_check", "ok");
+	assert_sql(f->b, "SELECT id FROM a WHERE k = 'K5'",
+		   "4878"); /* found by the index, whatever the case */
+	assert_sql(f->b, "SELECT seq FROM sqlite_sequence", "9000");
+	assert_sql(f->b, "SELECT count(*) FROM b WHERE k > 298", "1");
+	reader_close(&r);
+}
+
+static void written_rows_that_are_not_unique_need_a_bare_table(void **state)
+{
+	static const char *const text =
+		"CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES('a'), ('A');"
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		"sql='CREATE TABLE t(a UNIQUE COLLATE NOCASE)' WHERE name='t'";
+	struct fixture *f = *state;
+	struct buffer told = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+	struct reader r = read_made(state, text);
+	char plain[16] = "";
+	size_t refused;
+
+	expect_many_rows(&r);
+	assert_int_equal(build_once(&r, f->b, 0, plain, &refused, NULL, &err),
+			 1);
+	assert_int_equal(refused, 0);
+	assert_string_equal(err.message,
+			    "rows of table 't' are refused: UNIQUE constraint "
+			    "failed: t.a");
+	assert_int_equal(err.code, ERROR_DAMAGE);
+	error_clear(&err);
+	assert_int_equal(build(&r, f->b, 1, 0, &told, &err), 0);
+	assert_string_equal(buffer_cstr(&told),
+			    "rows of table 't' are not unique in "
+			    "'sqlite_autoindex_t_1'");
+	assert_same(&r, f->b);
+	buffer_release(&told);
+	reader_close(&r);
+}
+
+/* Where INSERT would refuse the row, it is kept as it was. */
+static void written_rows_need_no_bare_table_for_null_and_types(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	char plain[16] = "";
+	size_t refused;
+	struct reader r = read_made(
+		state,
+		"CREATE TABLE t(a, b); INSERT INTO t VALUES(1, NULL), (2, 3);"
+		"CREATE TABLE s(a, b); INSERT INTO s VALUES('x', x'00');"
+		"PRAGMA writable_schema=ON;"
+		"UPDATE sqlite_schema SET sql='CREATE TABLE t(a INT, b NOT "
+		"NULL ON CONFLICT REPLACE DEFAULT 5)' WHERE name='t';"
+		"UPDATE sqlite_schema SET sql='CREATE TABLE s(a INT, b TEXT) "
+		"STRICT' WHERE name='s'");
+
+	expect_many_rows(&r);
+	assert_int_equal(build_once(&r, f->b, 0, plain, &refused, NULL, &err),
+			 0);
+	assert_same(&r, f->b);
+	reader_close(&r);
+}
+
+static void written_rowids_that_do_not_ascend_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(state, "CREATE TABLE t(x)");
+	struct value v = { VALUE_INTEGER, { 5 }, NULL, 0 };
+	struct error err = ERROR_INIT;
+	struct database *db;
+	const struct table *t = &r.catalog->tables[0];
+
+	expect_many_rows(&r);
+	assert_int_equal(database_create(&db, f->b, r.catalog, NULL, &err), 0);
+	assert_int_equal(database_create_table(db, t, 0, &err), 0);
+	assert_int_equal(load_same(db, t, 7, &v, 2, &err), 1);
+	assert_string_equal(err.message, "table 't', rowid 7 is refused: it "
+					 "comes after rowid 7");
+	assert_int_equal(err.code, ERROR_DAMAGE);
+	database_close(db);
+	reader_close(&r);
 }
 
 static void rows_that_violate_a_check_come_back(void **state)
@@ -618,6 +731,12 @@ int main(void)
 		fixture_test(values_that_stay_need_none),
 		fixture_test(rows_that_a_constraint_refuses_need_a_bare_table),
 		fixture_test(rows_that_violate_a_check_come_back),
+		fixture_test(written_tables_have_their_indexes_and_sequences),
+		fixture_test(
+			written_rows_that_are_not_unique_need_a_bare_table),
+		fixture_test(
+			written_rows_need_no_bare_table_for_null_and_types),
+		fixture_test(written_rowids_that_do_not_ascend_are_refused),
 		fixture_test(a_stored_column_keeps_the_types_of_a_bare_table),
 		fixture_test(autoincrement_without_its_sequence_comes_back),
 		fixture_test(a_missing_function_is_told_and_stood_in_for),

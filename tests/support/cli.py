@@ -80,6 +80,41 @@ def preload(source):
     return {"LD_PRELOAD": os.path.abspath("preload.so"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
 
 
+# For preload(): some bytes in the pages of a database become others on their way
+# to the disk, where SPOIL_PAGE tells them: "0102 0103" in hexadecimal.
+SPOIL_PAGES = r"""
+static size_t unhex(const char *hex, unsigned char *out)
+{
+	size_t n = 0;
+
+	for (; *hex && *hex != ' ' && n < 99; hex += 2)
+		sscanf(hex, "%2hhx", &out[n++]);
+	return n;
+}
+
+/* The same data, or a copy that is spoilt, which the caller frees. */
+static void *spoil_pages(const void *data, size_t size)
+{
+	const char *how = getenv("SPOIL_PAGE");
+	unsigned char from[100], to[100];
+	char *copy, *at;
+	size_t n;
+
+	if (!how || !size || size % 512)
+		return (void *)data;
+	n = unhex(how, from);
+	unhex(strchr(how, ' ') + 1, to);
+	if (!memmem(data, size, from, n))
+		return (void *)data;
+	copy = malloc(size);
+	memcpy(copy, data, size);
+	while ((at = memmem(copy, size, from, n)))
+		memcpy(at, to, n);
+	return copy;
+}
+"""
+
+
 def git(*argv, repo="repo", status=0):
     r = run("git", "-C", repo, *argv)
     if r.status != status:

@@ -1,0 +1,128 @@
+/*
+ * sqlite_page_write.h - writing a table's pages ourselves
+ *
+ *   record_writer_init() -> table_writer_open()
+ *   -> record_writer_set() + table_writer_add() per row -> table_writer_end()
+ *
+ * The counterpart of sqlite_pages.h: rows that come in the order of their
+ * rowids are laid into leaves one after another, and the interior pages above
+ * them follow.  The format: https://sqlite.org/fileformat2.html.
+ *
+ * The pages are put behind the end of a file that SQLite has open, between two
+ * of its transactions, and through its own file object.  The root page and the
+ * header come last; the header's change counter then makes SQLite forget what
+ * it had read.  Functions return SQLite's result codes, SQLITE_OK among them.
+ */
+#ifndef DATABASE_SQLITE_PAGE_WRITE_H
+#define DATABASE_SQLITE_PAGE_WRITE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "database/sqlite_internal.h"
+#include "snapshot/value.h"
+
+/* ---- sqlite_record_write.c ---- */
+
+/* A column as it will lie in a record: bytes, or a number. */
+struct record_piece {
+	const char *data; /* NULL: the last `size` bytes of `number` */
+	uint64_t number;
+	size_t size;
+};
+
+struct record_writer {
+	const enum affinity *affinities; /* by value, borrowed */
+	size_t count;                    /* of values */
+	int rowid_value; /* the value that is the rowid, or -1 */
+
+	/* the row that was set last */
+	unsigned char *room;         /* where its header is made */
+	const unsigned char *header; /* in there */
+	size_t header_size;
+	struct record_piece *pieces;
+	uint64_t size; /* of the whole record */
+};
+
+/** Release it in any case. @return SQLITE_OK or SQLITE_NOMEM */
+int record_writer_init(struct record_writer *r, const enum affinity *affinities,
+		       size_t count, int rowid_value);
+void record_writer_release(struct record_writer *r);
+
+/** Find the form in which SQLite would keep the values.  They and what they
+ *  point to must stay until the record was written. */
+void record_writer_set(struct record_writer *r, const struct value *values);
+
+/** Write the record; `out` has room for all of it. @return its end */
+unsigned char *record_write(const struct record_writer *r, unsigned char *out);
+
+/** Write a number as its last `size` bytes, the greatest first. */
+void number_write(unsigned char *out, uint64_t number, size_t size);
+
+/** Write a varint; up to nine bytes. @return its end */
+unsigned char *varint_write(unsigned char *out, uint64_t value);
+size_t varint_size(uint64_t value);
+
+/* ---- sqlite_page_write.c ---- */
+
+/* More than SQLite's limit of pages can be, with 32 or more children each. */
+#define WRITER_LEVELS 12
+
+struct table_writer {
+	struct sqlite3_file *file; /* SQLite's own */
+	uint32_t size, usable;     /* bytes of a page */
+	uint32_t root;
+	uint32_t count; /* pages of the file, with those given out */
+	uint32_t next;  /* the page that is given out next */
+	uint32_t most;  /* pages that SQLite allows */
+	uint32_t lock_page;
+	uint64_t length_limit; /* bytes of a record */
+
+	/* pages that are yet to be written, one behind the other */
+	unsigned char *held;
+	uint32_t held_first, held_count, held_room;
+
+	/* the leaf that is being filled */
+	unsigned char *leaf;
+	uint32_t cells, content;
+	int64_t last; /* rowid of its last cell */
+
+	/* what is left of a record that overflows, and where it goes */
+	unsigned char *at;
+	size_t room;
+	uint64_t left;
+
+	/* Interior pages that are being filled, from the leaves upwards. */
+	struct writer_level {
+		struct writer_child {
+			int64_t upto; /* greatest rowid below it */
+			uint32_t page;
+		} * children;
+		size_t count;
+		size_t full; /* so many fill a page; 0: they don't yet */
+		size_t bytes;
+	} levels[WRITER_LEVELS];
+};
+
+/**
+ * Begin to write the table whose empty root page is `root`, while no
+ * transaction is open.  Release it in any case.
+ *
+ * @return SQLITE_OK; SQLITE_NOTADB: the file is not one to write to like this,
+ *         nothing was written; or what else went wrong
+ */
+int table_writer_open(struct table_writer *w, sqlite3 *sql, uint32_t root);
+
+/**
+ * Add a row whose rowid is greater than that of the one before.
+ * @return SQLITE_TOOBIG: the record is longer than SQLite allows
+ */
+int table_writer_add(struct table_writer *w, int64_t rowid,
+		     const struct record_writer *record);
+
+/** Write what is left, the root page and the header: only now is there a
+ *  table. */
+int table_writer_end(struct table_writer *w);
+void table_writer_release(struct table_writer *w);
+
+#endif /* DATABASE_SQLITE_PAGE_WRITE_H */
