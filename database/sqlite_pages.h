@@ -5,7 +5,8 @@
  * thread.  sqlite_leaves.c: the leaves of a b-tree.  sqlite_record.c: what lies
  * in a page.  sqlite_cells.c: what lies in all of them, in order.
  * sqlite_parts.c: a table's rows as scans.  sqlite_index.c: the entries of an
- * index (sqlite_index_plan.c).  sqlite_rowids.c: sets of rowids.
+ * index (sqlite_index_plan.c).  sqlite_rowids.c and sqlite_key_values.c: what
+ * foreign keys may point to.
  * sqlite_sweep.c: whether indexes and foreign keys fit the rows.
  *
  * The way back is sqlite_page_write.h.
@@ -306,6 +307,43 @@ static inline int rowid_set_has(const struct rowid_set *set, int64_t rowid)
 
 	return bit < set->size && set->bits[bit / 64] >> bit % 64 & 1;
 }
+
+/* ---- sqlite_key_values.c ---- */
+
+#define KEY_VALUES_MAX ((size_t)1 << 16) /* 2 to 4 MB */
+
+/* What stands in a column of a table. */
+struct key_values {
+	uint32_t root;
+	int column;
+	int unknown; /* it could not be read */
+	enum affinity affinity;
+	XXH128_hash_t *slots;   /* a hash table */
+	size_t count, capacity; /* a power of two, or 0 */
+};
+
+/* Of some columns, together up to KEY_VALUES_MAX.  Zero it to begin, but for
+ * `pages` and `key`. */
+struct key_value_sets {
+	const struct pages *pages;
+	const unsigned char *key; /* PARTS_KEY_SIZE random bytes */
+	struct key_values *sets;
+	size_t count;
+	size_t count_of_all; /* values */
+};
+
+/** Find the values of a column that is not generated, or read them.
+ *  @param out  receives their place among the sets
+ *  @return 0; 1: there is no room, or the table can't be read in parts; -1 */
+int key_values_find(struct key_value_sets *s, struct database *db,
+		    const struct table *t, int column, size_t *out,
+		    struct error *err);
+void key_values_release(struct key_value_sets *s);
+
+/** Does a child of value `v` have a parent there?  @return 1: yes, whatever
+ *  collation is used; 0: not known, for it may be one that is converted */
+int key_values_have(const struct key_value_sets *s, size_t set,
+		    const struct value *v);
 
 /* ---- sqlite_sweep.c ---- */
 

@@ -11,7 +11,8 @@
  * that sets which differ have equal sums with a chance of 2^-128.
  *
  * A foreign key to an INTEGER PRIMARY KEY holds when each child's integer is in
- * the set of its parent's rowids, one bit each.
+ * the set of its parent's rowids, one bit each; one to another column when each
+ * child's value stands there just as it is.
  *
  * What is not known to be right is not judged: SQLite checks it, and says what
  * is wrong.
@@ -27,6 +28,7 @@ struct sweep {
 	const struct pages *pages;
 	unsigned char key[PARTS_KEY_SIZE];
 	struct rowid_sets parents;
+	struct key_value_sets values; /* of parents without such a key */
 };
 
 /* One index while its table is read. */
@@ -41,7 +43,8 @@ struct swept_key {
 	int id;     /* in PRAGMA foreign_key_list */
 	int value;  /* of the table's scan */
 	int fails;  /* it is not known to hold */
-	size_t set; /* of its parent's rowids */
+	int rowids; /* `set` is one of rowids */
+	size_t set; /* of what its parent has */
 };
 
 /* One table. */
@@ -70,6 +73,8 @@ int sweep_new(struct sweep **out, struct database *db, struct error *err)
 	if (db->encoding != ENCODING_UTF8 ||
 	    getrandom(s->key, sizeof(s->key), 0) != sizeof(s->key))
 		s->pages = NULL;
+	s->values.pages = s->pages;
+	s->values.key = s->key;
 	return 0;
 }
 
@@ -78,6 +83,7 @@ void sweep_free(struct sweep *s)
 	if (!s)
 		return;
 	rowid_sets_release(&s->parents);
+	key_values_release(&s->values);
 	free(s);
 }
 
@@ -131,23 +137,46 @@ static int find_indexes(struct sweeping *w, struct error *err)
 
 /* ---- foreign keys ---- */
 
-/* The root of a parent whose INTEGER PRIMARY KEY is column `to` (NULL: its
- * primary key), or 0. @return 0 or -1 */
-static int find_parent(struct sweep *s, const char *parent, const char *to,
-		       uint32_t *root, struct error *err)
+/* The column that `to` names, in any case, or (NULL) that is the primary key;
+ * -1: none, or several. */
+static int parent_column(const struct table *t, const char *to)
 {
-	struct table t;
-	int rc;
+	int column = -1;
+	size_t i;
 
-	*root = pages_root(s->pages, parent);
-	if (!*root)
-		return 0;
+	for (i = 0; i < t->column_count; i++) {
+		const struct column *c = &t->columns[i];
+
+		if (to ? sqlite3_stricmp(c->name, to) != 0 : !c->key)
+			continue;
+		if (column >= 0 || c->generated)
+			return -1;
+		column = (int)i;
+	}
+	return column;
+}
+
+/* What the parent has. @return 0; 1: not known; -1 */
+static int find_parent(struct sweep *s, const char *parent, const char *to,
+		       struct swept_key *k, struct error *err)
+{
+	uint32_t root = pages_root(s->pages, parent);
+	struct table t;
+	int rc, column;
+
+	if (!root)
+		return 1;
 	memset(&t, 0, sizeof(t));
 	rc = table_read(s->db->sql, parent, &t, err);
-	if (rc == 0 &&
-	    (t.order != ORDER_ROWID || t.rowid_column < 0 ||
-	     (to && sqlite3_stricmp(to, t.columns[t.rowid_column].name))))
-		*root = 0;
+	column = rc == 0 ? parent_column(&t, to) : -1;
+	k->rowids = column >= 0 && t.order == ORDER_ROWID &&
+		    t.rowid_column == column;
+	if (k->rowids)
+		rc = rowid_sets_find(&s->parents, s->pages, root, &k->set, err);
+	else if (rc == 0)
+		rc = column < 0 ? 1
+				: key_values_find(&s->values, s->db, &t, column,
+						  &k->set, err);
 	table_release(&t);
 	return rc;
 }
@@ -160,7 +189,6 @@ static int add_key(struct sweeping *w, sqlite3_stmt *st, struct error *err)
 	const char *from = (const char *)sqlite3_column_text(st, 3);
 	const char *to = (const char *)sqlite3_column_text(st, 4);
 	struct swept_key *grown, *k;
-	uint32_t root = 0;
 	int column, rc;
 
 	grown = realloc(w->keys, (w->key_count + 1) * sizeof(*grown));
@@ -176,11 +204,7 @@ static int add_key(struct sweeping *w, sqlite3_stmt *st, struct error *err)
 	if (k->fails)
 		return 0;
 	k->value = table_value(&w->table, column);
-	if (find_parent(w->sweep, parent, to, &root, err) < 0)
-		return -1;
-	rc = root ? rowid_sets_find(&w->sweep->parents, w->sweep->pages, root,
-				    &k->set, err)
-		  : 1;
+	rc = find_parent(w->sweep, parent, to, k, err);
 	k->fails = rc > 0;
 	return rc < 0 ? -1 : 0;
 }
@@ -203,22 +227,28 @@ static int find_keys(struct sweeping *w, struct error *err)
 	return rc;
 }
 
-/* A value that is no integer may still have a parent: it is converted. */
+/* A value that is not found may still have a parent: it is converted. */
+static int has_parent(const struct sweep *s, const struct swept_key *k,
+		      const struct value *v)
+{
+	if (v->class == VALUE_NULL)
+		return 1;
+	if (!k->rowids)
+		return key_values_have(&s->values, k->set, v);
+	return v->class == VALUE_INTEGER &&
+	       rowid_set_has(&s->parents.sets[k->set], v->integer);
+}
+
 static void try_keys(struct sweeping *w)
 {
 	size_t i;
 
 	for (i = 0; i < w->key_count; i++) {
 		struct swept_key *k = &w->keys[i];
-		const struct value *v;
 
-		if (k->fails)
-			continue;
-		v = &w->values[k->value];
-		k->fails = v->class != VALUE_NULL &&
-			   (v->class != VALUE_INTEGER ||
-			    !rowid_set_has(&w->sweep->parents.sets[k->set],
-					   v->integer));
+		if (!k->fails)
+			k->fails =
+				!has_parent(w->sweep, k, &w->values[k->value]);
 	}
 }
 
@@ -348,14 +378,15 @@ static void release(struct sweeping *w)
 	table_release(&w->table);
 }
 
-/* Tables without rowids are left to SQLite. @return 0; 1; -1 */
+/* @return 0; 1: SQLite is to look; -1 */
 static int prepare(struct sweeping *w, const char *table, struct error *err)
 {
 	struct sweep *s = w->sweep;
 
 	if (table_read(s->db->sql, table, &w->table, err) < 0)
 		return -1;
-	if (!s->pages || w->table.order != ORDER_ROWID)
+	if (!s->pages ||
+	    (w->table.order != ORDER_ROWID && w->table.order != ORDER_KEY))
 		return 1;
 	w->values = calloc(w->table.column_count + 1, sizeof(*w->values));
 	if (!w->values)
@@ -418,10 +449,15 @@ int sweep_table(struct sweep *s, const char *table, struct swept *out,
 	/* what is kept of parents is bounded, and begun anew in between */
 	if (s->parents.bits > ROWID_BITS_MAX / 2)
 		rowid_sets_release(&s->parents);
+	if (s->values.count_of_all > KEY_VALUES_MAX / 2)
+		key_values_release(&s->values);
 	rc = prepare(&w, table, err);
 	if (rc == 0)
 		rc = find_keys(&w, err);
-	if (rc == 0 && (indexes = find_indexes(&w, err)) < 0)
+	/* the indexes of tables without rowids are left to SQLite */
+	indexes = 1;
+	if (rc == 0 && w.table.order == ORDER_ROWID &&
+	    (indexes = find_indexes(&w, err)) < 0)
 		rc = -1;
 	w.judged = !indexes;
 	if (rc == 0 && ((w.judged && w.index_count) || w.key_count))

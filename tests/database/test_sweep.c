@@ -297,8 +297,87 @@ static void keys_to_rowids_are_known_to_hold(void **state)
 	assert_keys(f->a, "1110");
 }
 
-/* '1' may be the child of 1: SQLite knows.  So with parents that have other
- * keys, several columns, or are far apart. */
+static void keys_to_other_columns_are_known_to_hold(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a, "CREATE TABLE p(name TEXT PRIMARY KEY, n INT UNIQUE, "
+		   "b UNIQUE) WITHOUT ROWID; WITH RECURSIVE c(i) AS (SELECT 1 "
+		   "UNION ALL SELECT i+1 FROM c WHERE i<600) INSERT INTO p "
+		   "SELECT 'name ' || i, -i, zeroblob(i) FROM c; "
+		   "INSERT INTO p VALUES('', NULL, x'');"
+		   "CREATE TABLE t(a REFERENCES p, b REFERENCES p(N), "
+		   "c BLOB REFERENCES p(b), PRIMARY KEY(a, b)) WITHOUT ROWID;"
+		   "INSERT INTO t SELECT name, coalesce(n, -1), b FROM p");
+	assert_keys(f->a, "111");
+	make(f->a, "UPDATE t SET a = 'Name 7' WHERE a = 'name 7'");
+	assert_keys(f->a, "110");
+	make(f->a, "UPDATE t SET a = 'name 8' WHERE a = 'Name 7'; "
+		   "UPDATE t SET b = 0 WHERE b = -600");
+	assert_keys(f->a, "101");
+	make(f->a, "UPDATE t SET b = -1 WHERE b = 0; "
+		   "UPDATE t SET c = zeroblob(601) WHERE b = -5");
+	assert_keys(f->a, "011");
+	make(f->a, "UPDATE t SET c = NULL WHERE b = -5");
+	assert_keys(f->a, "111");
+	make(f->a, "UPDATE t SET c = 'text' WHERE b = -5; INSERT INTO p "
+		   "VALUES('text', 1, 'text')");
+	assert_keys(f->a, "111");
+}
+
+/* What is converted before it is compared, to the parent's type, is another
+ * value then; and an integer's bytes are no blob. */
+static void values_that_are_converted_are_not_judged(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a, "CREATE TABLE p(i INT UNIQUE, t TEXT UNIQUE, r REAL UNIQUE, "
+		   "n UNIQUE, g AS (n) UNIQUE);"
+		   "INSERT INTO p VALUES(1, '1', 1, 1);"
+		   "CREATE TABLE t(a REFERENCES p(i), b REFERENCES p(t), "
+		   "c REFERENCES p(r), d REFERENCES p(n), e REFERENCES p(g));"
+		   "INSERT INTO t VALUES('1', 1, 1.0, 1, 1)");
+	assert_keys(f->a, "01000");
+	make(f->a, "UPDATE t SET a = 1, b = '1', c = 1, d = 1.0");
+	assert_keys(f->a, "00011");
+	make(f->a, "UPDATE t SET d = x'0100000000000000'");
+	assert_keys(f->a, "00011");
+}
+
+/* Here '1' is converted, and the 1 that it becomes is not there. */
+static void
+parents_of_another_class_than_their_type_are_not_judged(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a, "CREATE TABLE p(i BLOB UNIQUE, t BLOB UNIQUE);"
+		   "INSERT INTO p VALUES('1', 1);"
+		   "CREATE TABLE t(a REFERENCES p(i), b REFERENCES p(t));"
+		   "INSERT INTO t VALUES('1', 1)");
+	assert_keys(f->a, "11");
+	make(f->a, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql "
+		   "= 'CREATE TABLE p(i INT UNIQUE, t TEXT UNIQUE)' "
+		   "WHERE name = 'p'");
+	assert_keys(f->a, "00");
+}
+
+/* More than is kept. */
+static void keys_to_many_values_are_not_judged(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a, "CREATE TABLE p(a TEXT PRIMARY KEY) WITHOUT ROWID;"
+		   "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM "
+		   "c WHERE i<65536) INSERT INTO p SELECT i FROM c;"
+		   "CREATE TABLE t(a REFERENCES p, b TEXT REFERENCES p(a));"
+		   "INSERT INTO t VALUES('1', '65536')");
+	assert_keys(f->a, "11");
+	make(f->a, "INSERT INTO p VALUES('one more')");
+	assert_keys(f->a, "00");
+}
+
+/* '1' may be the child of 1: SQLite knows.  So with parents that have several
+ * columns, or are far apart. */
 static void other_keys_are_not_judged(void **state)
 {
 	struct fixture *f = *state;
@@ -312,7 +391,7 @@ static void other_keys_are_not_judged(void **state)
 		   "REFERENCES p(u), d REFERENCES gone, g AS (1) REFERENCES q, "
 		   "FOREIGN KEY(a, b) REFERENCES p(u, v));"
 		   "INSERT INTO t VALUES('1', 1, 1, NULL)");
-	assert_keys(f->a, "000000");
+	assert_keys(f->a, "000100");
 }
 
 int main(void)
@@ -325,6 +404,11 @@ int main(void)
 		fixture_test(unique_indexes_may_have_nulls_twice),
 		fixture_test(no_damage_is_missed),
 		fixture_test(keys_to_rowids_are_known_to_hold),
+		fixture_test(keys_to_other_columns_are_known_to_hold),
+		fixture_test(values_that_are_converted_are_not_judged),
+		fixture_test(
+			parents_of_another_class_than_their_type_are_not_judged),
+		fixture_test(keys_to_many_values_are_not_judged),
 		fixture_test(other_keys_are_not_judged),
 	};
 
