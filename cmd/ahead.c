@@ -3,7 +3,6 @@
 #include "cmd/ahead.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,7 +193,6 @@ struct ahead *ahead_new(struct gitstore *g, const struct catalog *c,
 static void start(struct ahead *a)
 {
 	struct error ignored = ERROR_INIT;
-	sigset_t all, before;
 
 	if (!a->scratch)
 		a->scratch = gitstore_folder(a->store, &ignored);
@@ -203,11 +201,7 @@ static void start(struct ahead *a)
 		a->stopped = 1;
 		return;
 	}
-	/* signals are the main thread's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	a->begun = !pthread_create(&a->thread, NULL, work, a);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	a->begun = cmd_thread(&a->thread, work, a);
 }
 
 static void look(struct ahead *a, int all)

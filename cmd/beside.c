@@ -3,7 +3,6 @@
 #include "cmd/beside.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -82,14 +81,9 @@ static void rows_done(struct restore_watch *w, const char *path)
 {
 	struct beside *b =
 		(struct beside *)((char *)w - offsetof(struct beside, watch));
-	sigset_t all, before;
 
 	b->path = path;
-	/* signals are the main thread's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	b->begun = !pthread_create(&b->thread, NULL, work, b);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	b->begun = cmd_thread(&b->thread, work, b);
 	pthread_mutex_lock(&b->lock);
 	while (b->begun && !b->prepared)
 		pthread_cond_wait(&b->changed, &b->lock);

@@ -11,6 +11,7 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -168,6 +169,10 @@ char *cmd_answer(void);
 /** Catch SIGINT and SIGTERM; afterwards cmd_interrupted() tells. */
 void cmd_catch_signals(void);
 int cmd_interrupted(void);
+
+/** Begin a thread; signals stay the main thread's.
+ *  @return 1, or 0: it goes without */
+int cmd_thread(pthread_t *out, void *(*work)(void *payload), void *payload);
 
 /** Progress on a terminal: rows, rate, time left. */
 struct cmd_progress {

@@ -83,6 +83,7 @@ static int make_folder(struct restoring *r, struct error *err)
 static int build(struct restoring *r, struct error *err)
 {
 	struct proof_options o = { .stand_ins = r->o->stand_ins,
+				   .stays = r->state != TARGET_DATABASE,
 				   .what = "restore" };
 
 	if (make_folder(r, err) < 0)

@@ -1,7 +1,8 @@
 /* proof.c - restore, export again, compare */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,17 +82,11 @@ static void check_begin(struct check_run *c, const char *path,
 			const struct database_options *open,
 			struct database_check *out)
 {
-	sigset_t all, before;
-
 	memset(c, 0, sizeof(*c));
 	c->path = path;
 	c->open = open;
 	c->out = out;
-	/* signals are the main thread's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	c->threaded = !pthread_create(&c->thread, NULL, check_work, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	c->threaded = cmd_thread(&c->thread, check_work, c);
 }
 
 static int check_end(struct check_run *c, struct error *err)
@@ -117,6 +112,47 @@ static int check_finish(struct check_run *c, struct database *db,
 		rc = database_check_merge(c->out, &mine, err);
 	database_check_release(&mine);
 	return rc;
+}
+
+/** The file goes to the disk while it is checked.  Its descriptor is closed
+ *  when SQLite has closed its own: that would drop their locks. */
+struct flush {
+	pthread_t thread;
+	int threaded;
+	int fd;
+	int failed; /* errno, or 0 */
+};
+
+static void *flush_work(void *payload)
+{
+	struct flush *f = payload;
+
+	if (fsync(f->fd) < 0)
+		f->failed = errno;
+	return NULL;
+}
+
+static void flush_begin(struct flush *f, const char *path)
+{
+	f->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (f->fd < 0)
+		f->failed = errno;
+	else
+		f->threaded = cmd_thread(&f->thread, flush_work, f);
+}
+
+static int flush_end(struct flush *f, const char *path, struct error *err)
+{
+	if (f->threaded)
+		pthread_join(f->thread, NULL);
+	else if (f->fd >= 0)
+		flush_work(f);
+	if (f->fd >= 0)
+		close(f->fd);
+	if (!f->failed)
+		return 0;
+	errno = f->failed;
+	return error_errno(err, ERROR_FAILED, "cannot sync '%s'", path);
 }
 
 static int build(const struct cmd *cmd, struct source *s,
@@ -150,12 +186,15 @@ static int scan_again(const struct cmd *cmd, const char *path,
 					       .jobs = cmd->jobs } };
 	struct database_options open = { .scratch = o->scratch };
 	struct database *db = NULL;
+	struct flush flush = { .fd = -1 };
 	struct sink *hash = NULL;
 	struct check_run check;
 	int rc = -1;
 
 	cmd_progress_begin(&scanned.shown, cmd, "compare", rows);
 	database_check_release(&out->check);
+	if (o->stays)
+		flush_begin(&flush, path);
 	check_begin(&check, path, &open, &out->check);
 	scanned.base.cache = beside_end(beside);
 	if (hash_sink_new(&hash, err) == 0 &&
@@ -167,6 +206,8 @@ static int scan_again(const struct cmd *cmd, const char *path,
 		    : check_finish(&check, db, err);
 	cmd_progress_end(&scanned.shown);
 	database_close(db);
+	if (flush_end(&flush, path, rc < 0 ? NULL : err) < 0)
+		rc = -1;
 	hash_sink_free(hash);
 	return rc;
 }

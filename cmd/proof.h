@@ -29,6 +29,7 @@ struct proof_options {
 				  restore_build() does without stand-ins */
 	struct beside *beside; /* with `built`: it watched that; or NULL */
 	int stand_ins;         /* go on with stand-ins */
+	int stays;             /* the file is to be kept: sync it */
 	const char *what;      /* for progress: "drill", "restore" */
 	const char *scratch;   /* for the database's own temporary needs */
 };
@@ -40,7 +41,7 @@ struct proof_options {
  * @param content  the content id that must come out
  * @param path     nothing may be there, unless it is built already; its
  *                 folder exists
- * @return 0 with the proven, synced file at `path`; -1 and nothing there:
+ * @return 0 with the proven file at `path`; -1 and nothing there:
  *         ERROR_DAMAGE names table and row of the first difference,
  *         ERROR_STANDIN says what is missing
  */

@@ -244,6 +244,18 @@ int cmd_interrupted(void)
 	return interrupted;
 }
 
+int cmd_thread(pthread_t *out, void *(*work)(void *payload), void *payload)
+{
+	sigset_t all, before;
+	int begun;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	begun = !pthread_create(out, NULL, work, payload);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return begun;
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec t;

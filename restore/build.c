@@ -1,10 +1,10 @@
 /*
  * build.c - a new database file from the files of a snapshot
  *
- * The file is built where nobody looks, without a journal, and synced at the
- * end.  A table whose types or constraints refuse or change a row (an old
- * schema that was altered by hand) is built bare; as a table cannot change its
- * mind in the middle, the file is then begun anew.
+ * The file is built where nobody looks, without a journal.  A table whose types
+ * or constraints refuse or change a row (an old schema that was altered by
+ * hand) is built bare; as a table cannot change its mind in the middle, the
+ * file is then begun anew.
  */
 #include "restore/restore.h"
 
@@ -170,15 +170,6 @@ static int prepare(struct builder *b, struct error *err)
 	return 0;
 }
 
-static int sync_built(const char *path, struct error *err)
-{
-	if (file_sync(path, err) < 0) {
-		database_remove(path);
-		return -1;
-	}
-	return 0;
-}
-
 int restore_build(struct source *s, const struct catalog *c, const char *path,
 		  const struct restore_build *how, struct restore_report *out,
 		  struct error *err)
@@ -205,8 +196,6 @@ int restore_build(struct source *s, const struct catalog *c, const char *path,
 	do {
 		rc = attempt(&b, path, out, err);
 	} while (rc == 1);
-	if (rc == 0)
-		rc = sync_built(path, err);
 	out->rows = b.rows;
 done:
 	if (rc < 0)

@@ -60,7 +60,8 @@ struct restore_report {
 /**
  * Build the database at `path` (nothing may be there) from a snapshot.  On
  * failure nothing is left at `path`.  A table that refuses rows is built bare
- * by itself, the file begun anew.  The file is synced.
+ * by itself, the file begun anew.  The file is not synced: restore_install()
+ * does that.
  *
  * @param c  from manifest_read() of the same source, with
  *           snapshot_info_apply(); borrowed
@@ -98,9 +99,9 @@ int restore_move_aside(const char *target, char **moved, struct error *err);
 int restore_copy_aside(const char *target, char **copy, struct error *err);
 
 /**
- * Rename the built file to `target` (nothing there), by way of a copy when it
- * lies on another file system, and sync the folder.  Refuses to replace
- * anything.
+ * Sync the built file and rename it to `target` (nothing there), by way of a
+ * copy when it lies on another file system, and sync the folder.  Refuses to
+ * replace anything.
  *
  * @param like  a file (what restore_move_aside() made) whose mode and, where
  *              possible, owner and group the target gets; NULL, or nothing
