@@ -32,7 +32,10 @@ int build_connect(struct database *db, const char *path, sqlite3 **out,
 	sqlite3_db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
 	sqlite3_db_config(*out, SQLITE_DBCONFIG_DQS_DDL, 1, NULL);
 	sqlite3_db_config(*out, SQLITE_DBCONFIG_DQS_DML, 1, NULL);
+	/* without its lock between transactions SQLite looks what others wrote
+	 * there: we do (sqlite_page_write.c) */
 	return sql_run(*out,
+		       "PRAGMA locking_mode = NORMAL;"
 		       "PRAGMA journal_mode = OFF;"
 		       "PRAGMA synchronous = OFF;"
 		       "PRAGMA secure_delete = OFF;"

@@ -146,7 +146,7 @@ void record_writer_set(struct record_writer *r, const struct value *values)
 {
 	unsigned char *types = r->room + VARINT_MAX, *end = types;
 	size_t size, length;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, type;
 	size_t i;
 
 	for (i = 0; i < r->count; i++) {
@@ -158,8 +158,11 @@ void record_writer_set(struct record_writer *r, const struct value *values)
 			*end++ = TYPE_NULL;
 			continue;
 		}
-		end = varint_write(end,
-				   set_value(p, &values[i], r->affinities[i]));
+		type = set_value(p, &values[i], r->affinities[i]);
+		if (type < 0x80) /* most are */
+			*end++ = (unsigned char)type;
+		else
+			end = varint_write(end, type);
 		bytes += p->size;
 	}
 	/* the header's size counts itself */

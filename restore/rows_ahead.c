@@ -1,9 +1,9 @@
 /*
  * rows_ahead.c - rows decoded by a thread of their own
  *
- * Reading and decoding a table's rows takes about as long as SQLite takes to
- * store them, so both are done at once.  Rows are handed over in batches; a row
- * too big for one is lent: the thread waits until it was used.
+ * Reading and decoding a table's rows takes longer than storing them in pages,
+ * so that is done meanwhile.  Rows are handed over in batches; a row too big
+ * for one is lent: the thread waits until it was used.
  */
 #include <pthread.h>
 #include <signal.h>

@@ -346,6 +346,29 @@ static void written_tables_have_their_indexes_and_sequences(void **state)
 	reader_close(&r);
 }
 
+/* Those are for INSERT, however many rows they have. */
+static void stored_columns_and_utf16_are_left_to_sqlite(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(state,
+				    "CREATE TABLE t(a, s AS (a * 2) STORED);"
+				    "INSERT INTO t(a) VALUES(4), (5)");
+
+	expect_many_rows(&r);
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "SELECT group_concat(s) FROM t", "8,10");
+	unlink(f->b);
+	reader_close(&r);
+	r = read_made(state, "PRAGMA encoding = 'UTF-16be'; CREATE TABLE t(a);"
+			     "INSERT INTO t VALUES('\xc3\xa9')");
+	expect_many_rows(&r);
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "SELECT hex(CAST(a AS BLOB)) FROM t", "00E9");
+	reader_close(&r);
+}
+
 static void written_rows_that_are_not_unique_need_a_bare_table(void **state)
 {
 	static const char *const text =
@@ -732,6 +755,7 @@ int main(void)
 		fixture_test(rows_that_a_constraint_refuses_need_a_bare_table),
 		fixture_test(rows_that_violate_a_check_come_back),
 		fixture_test(written_tables_have_their_indexes_and_sequences),
+		fixture_test(stored_columns_and_utf16_are_left_to_sqlite),
 		fixture_test(
 			written_rows_that_are_not_unique_need_a_bare_table),
 		fixture_test(
