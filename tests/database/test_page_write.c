@@ -620,8 +620,7 @@ static void files_that_are_not_for_us_are_told(void **state)
 	struct fixture *f = *state;
 	static const char *const setups[] = {
 		"PRAGMA auto_vacuum = 1; CREATE TABLE t(x)",
-		"PRAGMA legacy_file_format = 1; CREATE TABLE t(x);"
-		"PRAGMA journal_mode = WAL",
+		"CREATE TABLE t(x); PRAGMA journal_mode = WAL",
 		"CREATE TABLE t(x); BEGIN; INSERT INTO t VALUES(1)",
 	};
 	struct table_writer w;
