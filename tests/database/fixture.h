@@ -123,6 +123,16 @@ static inline void reader_close(struct reader *r)
 	database_close(r->db);
 }
 
+/* A new file of what `text` makes, open for reading. */
+static inline struct reader read_made(void **state, const char *text)
+{
+	struct fixture *f = *state;
+
+	unlink(f->a);
+	make(f->a, text);
+	return reader_open(f->a);
+}
+
 static inline void assert_no_open(const char *target,
 				  const struct database_options *o,
 				  enum error_code code, const char *message)
@@ -324,6 +334,13 @@ static inline void build_well(struct reader *from, const char *path)
 
 	if (build(from, path, 0, 0, NULL, &err) < 0)
 		fail_msg("%s", err.message);
+}
+
+/* As a manifest tells it that has many rows: these are written in pages. */
+static inline void expect_many_rows(struct reader *r)
+{
+	for (size_t i = 0; i < r->catalog->table_count; i++)
+		r->catalog->tables[i].rows = 1000000;
 }
 
 /* The same rows and schema? */

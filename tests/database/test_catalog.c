@@ -11,14 +11,6 @@ static const struct table *table_of(struct reader *r, const char *name)
 	return t;
 }
 
-static struct reader read_made(void **state, const char *text)
-{
-	struct fixture *f = *state;
-
-	make(f->a, text);
-	return reader_open(f->a);
-}
-
 /* Order and rowid of a table as one word: "column 0", "key _rowid_" ... */
 static void assert_order(struct reader *r, const char *name, const char *want)
 {

@@ -3,14 +3,6 @@
  */
 #include "tests/database/fixture.h"
 
-static struct reader read_made(void **state, const char *text)
-{
-	struct fixture *f = *state;
-
-	make(f->a, text);
-	return reader_open(f->a);
-}
-
 static void every_class_comes_as_it_is_stored(void **state)
 {
 	struct reader r = read_made(

@@ -1,0 +1,147 @@
+/*
+ * test_build_pages.c - tables whose rows are written in pages: what SQLite adds
+ * to them, and what it does not take
+ */
+#include "tests/database/fixture.h"
+
+static void written_tables_have_their_indexes_and_sequences(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state,
+		"PRAGMA page_size = 512; CREATE TABLE a(id INTEGER PRIMARY KEY "
+		"AUTOINCREMENT, k TEXT COLLATE NOCASE UNIQUE, v AS (k || 'x') "
+		"UNIQUE, r REAL, UNIQUE(r, k));"
+		"CREATE TABLE b(k PRIMARY KEY, x);"
+		"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c "
+		"WHERE i<3000) INSERT INTO a(id, k, r) SELECT i*2, 'k' || "
+		"(i*7919%3001), i FROM c;"
+		"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c "
+		"WHERE i<300) INSERT INTO b SELECT i % 299 + 300*(i=300), "
+		"zeroblob(i*10) FROM c;"
+		"UPDATE sqlite_sequence SET seq = 9000; CREATE INDEX i ON "
+		"a(r)");
+
+	expect_many_rows(&r);
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "PRAGMA integrity_check", "ok");
+	assert_sql(f->b, "SELECT id FROM a WHERE k = 'K5'",
+		   "4878"); /* found by the index, whatever the case */
+	assert_sql(f->b, "SELECT seq FROM sqlite_sequence", "9000");
+	assert_sql(f->b, "SELECT count(*) FROM b WHERE k > 298", "1");
+	reader_close(&r);
+}
+
+/* Those are for INSERT, however many rows they have. */
+static void stored_columns_and_utf16_are_left_to_sqlite(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(state,
+				    "CREATE TABLE t(a, s AS (a * 2) STORED);"
+				    "INSERT INTO t(a) VALUES(4), (5)");
+
+	expect_many_rows(&r);
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "SELECT group_concat(s) FROM t", "8,10");
+	unlink(f->b);
+	reader_close(&r);
+	r = read_made(state, "PRAGMA encoding = 'UTF-16be'; CREATE TABLE t(a);"
+			     "INSERT INTO t VALUES('\xc3\xa9')");
+	expect_many_rows(&r);
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "SELECT hex(CAST(a AS BLOB)) FROM t", "00E9");
+	reader_close(&r);
+}
+
+static void written_rows_that_are_not_unique_need_a_bare_table(void **state)
+{
+	static const char *const text =
+		"CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES('a'), ('A');"
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		"sql='CREATE TABLE t(a UNIQUE COLLATE NOCASE)' WHERE name='t'";
+	struct fixture *f = *state;
+	struct buffer told = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+	struct reader r = read_made(state, text);
+	char plain[16] = "";
+	size_t refused;
+
+	expect_many_rows(&r);
+	assert_int_equal(build_once(&r, f->b, 0, plain, &refused, NULL, &err),
+			 1);
+	assert_int_equal(refused, 0);
+	assert_string_equal(err.message,
+			    "rows of table 't' are refused: UNIQUE constraint "
+			    "failed: t.a");
+	assert_int_equal(err.code, ERROR_DAMAGE);
+	error_clear(&err);
+	assert_int_equal(build(&r, f->b, 1, 0, &told, &err), 0);
+	assert_string_equal(buffer_cstr(&told),
+			    "rows of table 't' are not unique in "
+			    "'sqlite_autoindex_t_1'");
+	assert_same(&r, f->b);
+	buffer_release(&told);
+	reader_close(&r);
+}
+
+/* Where INSERT would refuse the row, it is kept as it was. */
+static void written_rows_need_no_bare_table_for_null_and_types(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	char plain[16] = "";
+	size_t refused;
+	struct reader r = read_made(
+		state,
+		"CREATE TABLE t(a, b); INSERT INTO t VALUES(1, NULL), (2, 3);"
+		"CREATE TABLE s(a, b); INSERT INTO s VALUES('x', x'00');"
+		"PRAGMA writable_schema=ON;"
+		"UPDATE sqlite_schema SET sql='CREATE TABLE t(a INT, b NOT "
+		"NULL ON CONFLICT REPLACE DEFAULT 5)' WHERE name='t';"
+		"UPDATE sqlite_schema SET sql='CREATE TABLE s(a INT, b TEXT) "
+		"STRICT' WHERE name='s'");
+
+	expect_many_rows(&r);
+	assert_int_equal(build_once(&r, f->b, 0, plain, &refused, NULL, &err),
+			 0);
+	assert_same(&r, f->b);
+	reader_close(&r);
+}
+
+static void written_rowids_that_do_not_ascend_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(state, "CREATE TABLE t(x)");
+	struct value v = { VALUE_INTEGER, { 5 }, NULL, 0 };
+	struct error err = ERROR_INIT;
+	struct database *db;
+	const struct table *t = &r.catalog->tables[0];
+
+	expect_many_rows(&r);
+	assert_int_equal(database_create(&db, f->b, r.catalog, NULL, &err), 0);
+	assert_int_equal(database_create_table(db, t, 0, &err), 0);
+	assert_int_equal(load_same(db, t, 7, &v, 2, &err), 1);
+	assert_string_equal(err.message, "table 't', rowid 7 is refused: it "
+					 "comes after rowid 7");
+	assert_int_equal(err.code, ERROR_DAMAGE);
+	database_close(db);
+	reader_close(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		fixture_test(written_tables_have_their_indexes_and_sequences),
+		fixture_test(stored_columns_and_utf16_are_left_to_sqlite),
+		fixture_test(
+			written_rows_that_are_not_unique_need_a_bare_table),
+		fixture_test(
+			written_rows_need_no_bare_table_for_null_and_types),
+		fixture_test(written_rowids_that_do_not_ascend_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
