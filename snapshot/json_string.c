@@ -61,13 +61,17 @@ static const char *decode_unicode(struct buffer *out, const char **p,
 static const char *decode_escape(struct buffer *out, const char **p,
 				 const char *end)
 {
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	static const char from[] = "/bfnrt", to[] = "/\b\f\n\r\t";
 	const char *at;
 	char c;
 
 	if (*p == end)
 		return "has a string without an end";
 	c = *(*p)++;
+	if (c == '"' || c == '\\') { /* nearly all of them */
+		buffer_byte(out, c);
+		return NULL;
+	}
 	if (c == 'u')
 		return decode_unicode(out, p, end);
 	at = c ? strchr(from, c) : NULL;

@@ -252,6 +252,55 @@ static void connections_share_the_checks(void **state)
 	database_close(db);
 }
 
+static char *copy(const char *text)
+{
+	char *made = strdup(text);
+
+	assert_non_null(made);
+	return made;
+}
+
+/* Half of what a check found. */
+static struct database_check found(const char *problem, const char *table,
+				   const char *parent, const char *unchecked)
+{
+	struct database_check c = { 0 };
+
+	c.problems = calloc(1, sizeof(*c.problems));
+	c.orphans = calloc(1, sizeof(*c.orphans));
+	c.unchecked = calloc(1, sizeof(*c.unchecked));
+	assert_true(c.problems && c.orphans && c.unchecked);
+	c.problems[c.problem_count++] = copy(problem);
+	c.orphans[c.orphan_count].table = copy(table);
+	c.orphans[c.orphan_count++].parent = copy(parent);
+	c.unchecked[c.unchecked_count++] = copy(unchecked);
+	return c;
+}
+
+/* Which of two connections took a table is chance. */
+static void what_is_found_has_one_order(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	for (int turn = 0; turn < 2; turn++) {
+		struct database_check c[2] = { found("one", "t", "p", "b"),
+					       found("another", "t", "o",
+						     "a") };
+
+		assert_int_equal(
+			database_check_merge(&c[turn], &c[!turn], &err), 0);
+		assert_int_equal(c[turn].problem_count, 2);
+		assert_string_equal(c[turn].problems[0], "another");
+		assert_int_equal(c[turn].orphan_count, 2);
+		assert_string_equal(c[turn].orphans[0].parent, "o");
+		assert_int_equal(c[turn].unchecked_count, 2);
+		assert_string_equal(c[turn].unchecked[0], "a");
+		database_check_release(&c[turn]);
+		database_check_release(&c[!turn]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +313,7 @@ int main(void)
 			foreign_keys_without_a_key_to_meet_are_not_checked),
 		fixture_test(indexes_we_cannot_judge_are_not_judged),
 		fixture_test(connections_share_the_checks),
+		fixture_test(what_is_found_has_one_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
