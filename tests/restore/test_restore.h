@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "restore/restore.h"
 
 /* A folder of its own for each test; its path is the test's state. */
 static inline int make_folder(void **state)
@@ -143,6 +144,19 @@ static inline void assert_error(const struct error *err, enum error_code code,
 	va_end(ap);
 	assert_string_equal(err->message, text);
 	assert_int_equal(err->code, code);
+}
+
+/* What is at `path`? */
+static inline enum restore_target look(const char *path)
+{
+	struct error err = ERROR_INIT;
+	enum restore_target found = TARGET_DAMAGED;
+	char *real = NULL;
+
+	if (restore_inspect(path, &found, &real, NULL, &err) < 0)
+		fail_msg("%s", err.message);
+	free(real);
+	return found;
 }
 
 #endif /* TESTS_RESTORE_TEST_RESTORE_H */
