@@ -74,8 +74,7 @@ static void long_chain(struct fixture *f, unsigned int keep, unsigned int count)
 	assert_git(f, "", FSCK);
 	assert_git(f, "1", PACKS);
 	/* a whole one for each ten or less */
-	assert_true(number(f, BYTES) <
-		    first * (2 + (long)keep / 3) * (keep > 9 ? 1 : 1) * 6 / 5);
+	assert_true(number(f, BYTES) < first * (2 + (long)keep / 3) * 6 / 5);
 	if (keep < 10)
 		assert_true(number(f, BYTES) < first * 2);
 	free(ids);
