@@ -196,6 +196,8 @@ static void start(struct ahead *a)
 
 	if (!a->scratch)
 		a->scratch = gitstore_folder(a->store, &ignored);
+	if (a->scratch)
+		scratch_sweep(a->scratch, "drill");
 	if (!a->scratch ||
 	    scratch_make(&a->folder, a->scratch, "drill", &ignored) < 0) {
 		a->stopped = 1;

@@ -6,12 +6,13 @@ sys.path.insert(0, os.path.join(os.environ["TESTS"], "support"))
 from cli import *
 
 # A library in front of SQLite's and C's.  It tells in which thread tables are
-# loaded, can spoil a page of the drill's database, and can change a byte of the
-# pack, on their way to the disk.
+# loaded, can end the run there, can spoil a page of the drill's database, and can
+# change a byte of the pack, on their way to the disk.
 SPOIL = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@ int sqlite3_create_module_v2(sqlite3 *db, const char *name, const sqlite3_module
 
 	if (!real)
 		real = dlsym(RTLD_NEXT, "sqlite3_create_module_v2");
+	if (m && getenv("SPOIL_KILL") && !strncmp(name, "dbstow", 6))
+		kill(getpid(), SIGKILL);
 	if (m && log && !strncmp(name, "dbstow", 6) && (f = fopen(log, "a"))) {
 		fputs(syscall(SYS_gettid) == getpid() ? "main\n" : "beside\n", f);
 		fclose(f);
@@ -110,10 +113,14 @@ check(loaded() == ["main"] * 4, "a small change")
 dbstow("export", "app.db", "--repo", "repo", "--no-drill", "--always", env=spoil(SPOIL_LOG="log"))
 check(loaded() == [], "--no-drill")
 
-# a changed table among others that the repository has already
+# a changed table among others that the repository has already; and what runs
+# that were killed left, which is as big as the database, goes
 sql("app.db", "UPDATE a SET x = randomblob(1000) WHERE id > 1000")
+dbstow("export", "app.db", "--repo", "repo", status=-9, env=spoil(SPOIL_KILL="1"))
+check([n for n in scratch() if n.startswith("drill.")], "the killed run left no drill: %s" % scratch())
 dbstow("export", "app.db", "--repo", "repo", env=spoil(SPOIL_LOG="log"))
 check(loaded() == ["beside"] * 4, "a big change")
+check(not scratch(), "of a killed run there is still: %s" % scratch())
 os.unlink("out.db")
 dbstow("restore", "--repo", "repo", "--to", "out.db")
 same("app.db", "out.db")
