@@ -162,6 +162,10 @@ struct database_build {
 			  stand-ins for missing functions, and leave out unique
 			  indexes that the rows violate: what had to be stood in
 			  for is told by database_stand_ins() */
+	/* Asked now and then while SQLite is at work, indexes above all; or
+	 * NULL.  @return non-zero to stop with ERROR_INTERRUPTED */
+	int (*stopped)(void *payload);
+	void *payload;
 };
 
 /**

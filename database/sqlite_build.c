@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define STEPS_BETWEEN 20000 /* of SQLite's machine: some milliseconds */
+
 /* ---- connections ---- */
 
 int build_connect(struct database *db, const char *path, sqlite3 **out,
@@ -150,6 +152,9 @@ int database_create(struct database **out, const char *path,
 		database_close(db);
 		return -1;
 	}
+	if (how && how->stopped)
+		sqlite3_progress_handler(db->sql, STEPS_BETWEEN, how->stopped,
+					 how->payload);
 	*out = db;
 	return 0;
 }

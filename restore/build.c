@@ -28,6 +28,9 @@ struct builder {
 	const struct restore_build *how;
 	unsigned char *bare; /* one flag a table */
 	uint64_t rows;
+	/* what was told last */
+	const struct table *table;
+	uint64_t table_rows;
 };
 
 static int tick(struct builder *b, const struct table *t, uint64_t rows,
@@ -35,9 +38,19 @@ static int tick(struct builder *b, const struct table *t, uint64_t rows,
 {
 	struct restore_progress *p = b->how->progress;
 
+	b->table = t;
+	b->table_rows = rows;
 	if (p && p->tick(p, t->name, rows))
 		return error_set(err, ERROR_INTERRUPTED, "interrupted");
 	return 0;
+}
+
+/* Indexes of many rows take a while, too. */
+static int stopped(void *payload)
+{
+	struct builder *b = payload;
+
+	return b->table && tick(b, b->table, b->table_rows, NULL) < 0;
 }
 
 /* One table's rows on their way into the database. */
@@ -126,7 +139,9 @@ static int keep_stand_ins(struct restore_report *out, const struct database *db,
 static int attempt(struct builder *b, const char *path,
 		   struct restore_report *out, struct error *err)
 {
-	struct database_build how = { .stand_ins = b->how->stand_ins };
+	struct database_build how = { .stand_ins = b->how->stand_ins,
+				      .stopped = stopped,
+				      .payload = b };
 	struct database *db = NULL;
 	size_t refused = 0;
 	int rc = -1;

@@ -108,6 +108,40 @@ static void zlib_reads_back_what_was_deflated(void **state)
 	deflater_free(d);
 }
 
+/* Past 128 MiB another way may be taken. */
+static void much_is_read_back_too(void **state)
+{
+	enum { SIZE = 600000 };
+	struct error err = ERROR_INIT;
+	unsigned char *in = malloc(SIZE), *back = malloc(SIZE);
+	struct deflater *d;
+
+	(void)state;
+	assert_true(in && back);
+	fill(in, SIZE, 7);
+	memset(in, 'a', SIZE / 2);
+	assert_ok(deflater_new(&d, &err), &err);
+	for (int i = 0; i < 230; i++) {
+		struct buffer out = BUFFER_INIT;
+		uLongf size = SIZE;
+
+		assert_ok(deflater_run(d, in, SIZE, append, &out, &err), &err);
+		assert_true(out.size < SIZE * 2 / 3);
+		if (i % 40 == 0 || i > 220) {
+			assert_int_equal(uncompress(back, &size,
+						    (Bytef *)out.data,
+						    (uLong)out.size),
+					 Z_OK);
+			assert_int_equal(size, SIZE);
+			assert_memory_equal(in, back, SIZE);
+		}
+		buffer_release(&out);
+	}
+	deflater_free(d);
+	free(in);
+	free(back);
+}
+
 /* What git's own reader of indexes says of entries with far offsets. */
 static void offsets_past_2_gib_go_through_the_table_of_64_bits(void **state)
 {
@@ -363,6 +397,8 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			zlib_reads_back_what_was_deflated, setup, teardown),
+		cmocka_unit_test_setup_teardown(much_is_read_back_too, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(
 			offsets_past_2_gib_go_through_the_table_of_64_bits,
 			setup, teardown),

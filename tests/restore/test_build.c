@@ -485,6 +485,54 @@ static void whoever_watches_is_told_when_the_rows_are_there(void **state)
 	shot_release(&s);
 }
 
+struct late_stop {
+	struct restore_progress progress; /* first */
+	struct restore_watch watch;
+	int rows_done;
+};
+
+static int tick_late(struct restore_progress *p, const char *table,
+		     uint64_t rows)
+{
+	assert_string_equal(table, "t");
+	assert_true(rows <= 20000);
+	return ((struct late_stop *)p)->rows_done;
+}
+
+static void note_rows(struct restore_watch *watch, const char *path)
+{
+	struct late_stop *w =
+		(struct late_stop *)((char *)watch -
+				     offsetof(struct late_stop, watch));
+
+	(void)path;
+	w->rows_done = 1;
+}
+
+static void a_stop_is_heard_while_indexes_are_made(void **state)
+{
+	const char *built = in_folder(state, "built.db");
+	struct late_stop w = { { tick_late }, { note_rows }, 0 };
+	const struct restore_build how = { .progress = &w.progress,
+					   .watch = &w.watch };
+	struct shot s = shot_with(state,
+				  "CREATE TABLE t(a); CREATE INDEX i ON t(a);"
+				  "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL "
+				  "SELECT i+1 FROM c WHERE i<20000) "
+				  "INSERT INTO t SELECT i FROM c");
+	struct error err = ERROR_INIT;
+	struct restore_report report;
+
+	assert_int_equal(
+		restore_build(s.source, s.catalog, built, &how, &report, &err),
+		-1);
+	assert_int_equal(w.rows_done, 1);
+	assert_error(&err, ERROR_INTERRUPTED,
+		     "cannot create index 'i': interrupted");
+	leaves_nothing(built);
+	shot_release(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -500,6 +548,7 @@ int main(void)
 		FOLDER_TEST(a_refusal_behind_many_rows_begins_anew),
 		FOLDER_TEST(damage_behind_many_rows_is_told),
 		FOLDER_TEST(whoever_watches_is_told_when_the_rows_are_there),
+		FOLDER_TEST(a_stop_is_heard_while_indexes_are_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
