@@ -120,13 +120,20 @@ size_t parts_count(const struct parts *p);
 /** NULL is allowed. */
 void parts_free(struct parts *p);
 
+#define PARTS_KEY_SIZE         192
+#define PARTS_FINGERPRINT_SIZE 16
+
 /**
  * A scan for one thread; any number over one `p` at once, while another thread
  * uses the database.  It gives nothing before scan_part().
  *
+ * @param key     for fingerprints: see parts_fingerprint()
+ * @param prints  gets appended, when a leaf's last row was given and the next
+ *                is asked for, the leaf's fingerprint; NULL: none are wanted
  * @return 0, or -1: memory ran out
  */
-int parts_scan(struct parts *p, struct scan **out, struct error *err);
+int parts_scan(struct parts *p, const unsigned char *key, struct buffer *prints,
+	       struct scan **out, struct error *err);
 
 /**
  * Go to leaf `first`; rows come up to the end of leaf `end` - 1.  Then
@@ -139,21 +146,19 @@ int parts_scan(struct parts *p, struct scan **out, struct error *err);
  */
 int scan_part(struct scan *s, size_t first, size_t end);
 
-#define PARTS_KEY_SIZE         192
-#define PARTS_FINGERPRINT_SIZE 16
-
 /**
- * Fingerprint leaf `leaf` with all that overflows from it: while it is the
- * same, so are the rows.  The same rows may lie otherwise, and then it differs.
- * For one thread at a time; cheap in ascending order.
+ * Fingerprint leaves, each with all that overflows from it: while a leaf's is
+ * the same, so are its rows.  The same rows may lie otherwise, and then it
+ * differs.
  *
- * @param key  PARTS_KEY_SIZE random bytes that nobody knows who could choose
- *             the rows: XXH3 resists no one who does
- * @param out  receives PARTS_FINGERPRINT_SIZE bytes
+ * @param key     PARTS_KEY_SIZE random bytes that nobody knows who could choose
+ *                the rows: XXH3 resists no one who does
+ * @param end     the leaf behind the last one
+ * @param prints  gets appended PARTS_FINGERPRINT_SIZE bytes a leaf
  * @return 0; 1: a page is not as it should be; -1: memory ran out
  */
-int parts_fingerprint(struct parts *p, const unsigned char *key, size_t leaf,
-		      unsigned char *out, struct error *err);
+int parts_fingerprint(struct parts *p, const unsigned char *key, size_t first,
+		      size_t end, struct buffer *prints, struct error *err);
 
 /* ---- building ---- */
 

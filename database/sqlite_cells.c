@@ -5,20 +5,26 @@
 
 #include <stdlib.h>
 
+/* Pages of a run, at most. */
+static uint32_t run_max(const struct cells *c)
+{
+	return PAGES_RUN_BYTES / c->leaves->pages->size;
+}
+
 int cells_open(struct cells *c, const struct leaves *leaves)
 {
 	memset(c, 0, sizeof(*c));
 	c->leaves = leaves;
 	c->cursor.leaves = leaves;
-	c->page = malloc(leaves->pages->size);
-	return c->page ? 0 : -1;
+	c->room = malloc(((size_t)run_max(c) + 1) * leaves->pages->size);
+	return c->room ? 0 : -1;
 }
 
 void cells_release(struct cells *c)
 {
 	leaf_cursor_release(&c->cursor);
-	free(c->page);
-	c->page = NULL;
+	free(c->room);
+	c->room = NULL;
 }
 
 void cells_range(struct cells *c, size_t first, size_t end)
@@ -29,6 +35,27 @@ void cells_range(struct cells *c, size_t first, size_t end)
 	c->next = first < c->end ? first : c->end;
 	c->cell = c->stop = 0;
 	c->leaf.behind.page = 0;
+	c->run_count = 0;
+}
+
+/* The leaf that was found last, and with it those that lie behind it and will
+ * be asked for.  @return it, or NULL: it is odd */
+static const unsigned char *read_leaf(struct cells *c)
+{
+	const struct pages *p = c->leaves->pages;
+	uint32_t most = run_max(c);
+
+	if (c->leaf.page - c->run >= c->run_count) {
+		if (c->end - c->next + 1 < most)
+			most = (uint32_t)(c->end - c->next) + 1;
+		c->run = c->leaf.page;
+		c->run_count = leaf_run(&c->cursor, c->next - 1, most);
+		if (pages_read(p, c->run, c->run_count, c->room)) {
+			c->run_count = 0;
+			return NULL;
+		}
+	}
+	return c->room + (size_t)(c->leaf.page - c->run) * p->size;
 }
 
 /* Behind a leaf the cell between it and the next, if there is one, then that
@@ -39,9 +66,14 @@ static int next_page(struct cells *c)
 	int rc;
 
 	c->cell = c->stop = 0;
-	if (b.page) {
+	c->between = b.page != 0;
+	if (c->between) {
 		c->leaf.behind.page = 0;
-		if (between_read(c->leaves, &b, c->page, &c->count))
+		c->page = between_page(&c->cursor, &b,
+				       c->room + (size_t)run_max(c) *
+							 c->leaves->pages->size,
+				       &c->count);
+		if (!c->page)
 			return 2;
 		c->cell = b.cell;
 		c->stop = b.cell + 1;
@@ -51,7 +83,8 @@ static int next_page(struct cells *c)
 	if (rc)
 		return rc < 0 ? -1 : 2;
 	c->next++;
-	if (leaf_read(c->leaves, c->leaf.page, c->page, &c->count))
+	c->page = read_leaf(c);
+	if (!c->page || leaf_check(c->leaves, c->leaf.page, c->page, &c->count))
 		return 2;
 	c->stop = c->count;
 	return 0;

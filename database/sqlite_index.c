@@ -164,14 +164,14 @@ struct entries {
 	struct value *values[2];
 	const struct value **places[2];
 	unsigned now;
-	unsigned char *more; /* an overflow page */
+	unsigned char *more; /* overflow pages */
 };
 
-static int prepare(struct entries *e, const struct pages *p, size_t count)
+static int prepare(struct entries *e, size_t count)
 {
 	size_t k, i;
 
-	e->more = malloc(p->size);
+	e->more = malloc(PAGES_RUN_BYTES);
 	for (k = 0; k < 2; k++) {
 		e->values[k] = calloc(count, sizeof(*e->values[k]));
 		e->places[k] = calloc(count, sizeof(*e->places[k]));
@@ -251,7 +251,7 @@ int index_read(const struct index_plan *x, const struct pages *p,
 	rc = leaves_find(&leaves, p, x->root);
 	if (rc == 0 && leaves.of_table)
 		rc = 1;
-	if (rc == 0 && (prepare(&e, p, x->column_count) < 0 ||
+	if (rc == 0 && (prepare(&e, x->column_count) < 0 ||
 			cells_open(&cells, &leaves) < 0))
 		rc = -1;
 	if (rc == 0) {

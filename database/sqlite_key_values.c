@@ -93,7 +93,7 @@ static int read_values(const struct key_value_sets *s, struct database *db,
 		return error_nomem(err);
 	rc = database_parts(db, t, &parts, err);
 	if (rc == 0)
-		rc = parts_scan(parts, &scan, err);
+		rc = parts_scan(parts, NULL, NULL, &scan, err);
 	if (rc == 0)
 		rc = scan_part(scan, 0, parts_count(parts));
 	while (rc == 0) {

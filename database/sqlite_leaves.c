@@ -35,29 +35,22 @@ void leaves_release(struct leaves *t)
 static int interior_read(const struct leaves *t, uint32_t page,
 			 unsigned char *out, unsigned *cells)
 {
-	if (pages_read(t->pages, page, out) ||
+	if (pages_read(t->pages, page, 1, out) ||
 	    out[0] != (t->of_table ? PAGE_TABLE_INTERIOR : PAGE_INDEX_INTERIOR))
 		return 1;
 	*cells = get16(out + 3);
 	return !*cells || INTERIOR_HEADER + 2 * *cells > t->pages->usable;
 }
 
-int leaf_read(const struct leaves *t, uint32_t page, unsigned char *out,
-	      unsigned *cells)
+int leaf_check(const struct leaves *t, uint32_t number,
+	       const unsigned char *page, unsigned *cells)
 {
-	if (pages_read(t->pages, page, out) ||
-	    out[0] != (t->of_table ? PAGE_TABLE_LEAF : PAGE_INDEX_LEAF))
+	if (page[0] != (t->of_table ? PAGE_TABLE_LEAF : PAGE_INDEX_LEAF))
 		return 1;
-	*cells = get16(out + 3);
+	*cells = get16(page + 3);
 	/* only a tree without rows has a page without cells: its root */
 	return LEAF_HEADER + 2 * *cells > t->pages->usable ||
-	       (!*cells && page != t->root);
-}
-
-int between_read(const struct leaves *t, const struct between *b,
-		 unsigned char *out, unsigned *cells)
-{
-	return interior_read(t, b->page, out, cells) || b->cell >= *cells;
+	       (!*cells && number != t->root);
 }
 
 /* Child `i` of an interior page, and the greatest rowid below it. */
@@ -90,7 +83,7 @@ static int find_depth(struct leaves *t, unsigned char *page, size_t *depth)
 	int64_t unused = 0;
 
 	for (*depth = 0; *depth < DEPTH_MAX; ++*depth) {
-		if (pages_read(t->pages, number, page))
+		if (pages_read(t->pages, number, 1, page))
 			return 1;
 		if (!*depth)
 			t->of_table = page[0] == PAGE_TABLE_LEAF ||
@@ -303,4 +296,38 @@ int leaf_find(struct leaf_cursor *c, size_t leaf, struct leaf *out)
 	out->upto = t->twigs[twig].upto;
 	return child(t, c->page, c->cells, i, &out->page, &out->upto) ||
 	       find_bounds(c, i, out);
+}
+
+uint32_t leaf_run(const struct leaf_cursor *c, size_t leaf, uint32_t most)
+{
+	const struct leaves *t = c->leaves;
+	uint32_t number, first, count = 1;
+	int64_t unused = 0;
+	unsigned i;
+
+	if (!t->twig_count)
+		return 1;
+	i = (unsigned)(leaf - t->twigs[c->twig].first);
+	if (child(t, c->page, c->cells, i, &first, &unused))
+		return 1;
+	while (count < most && i + count <= c->cells &&
+	       !child(t, c->page, c->cells, i + count, &number, &unused) &&
+	       number == first + count)
+		count++;
+	return count;
+}
+
+const unsigned char *between_page(const struct leaf_cursor *c,
+				  const struct between *b, unsigned char *room,
+				  unsigned *cells)
+{
+	const struct leaves *t = c->leaves;
+
+	if (c->page && b->page == t->twigs[c->twig].page) {
+		*cells = c->cells;
+		room = c->page;
+	} else if (interior_read(t, b->page, room, cells)) {
+		return NULL;
+	}
+	return b->cell < *cells ? room : NULL;
 }

@@ -387,42 +387,60 @@ struct pages *database_pages(struct database *db)
 	return db->pages;
 }
 
-/* @return the last frame of the page, or 0 */
-static uint32_t frame_of(const struct pages *p, uint32_t page)
+/* @return the first of the frames whose page is `page` or comes behind it */
+static size_t frame_from(const struct pages *p, uint32_t page)
 {
 	size_t low = 0, high = p->frame_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		uint32_t at = (uint32_t)(p->frames[middle] >> 32);
 
-		if (at == page)
-			return (uint32_t)p->frames[middle];
-		if (at < page)
+		if (p->frames[middle] >> 32 < page)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return 0;
+	return low;
 }
 
-int pages_read(const struct pages *p, uint32_t page, unsigned char *out)
+/* Read as many of the pages as lie in one piece.  @return their number, or 0 */
+static uint32_t read_piece(const struct pages *p, uint32_t page, uint32_t count,
+			   unsigned char *out)
 {
 	sqlite3_file *file = p->file;
-	uint32_t frame;
-	uint64_t at;
+	uint64_t at = (uint64_t)(page - 1) * p->size;
+	size_t i = frame_from(p, page);
+	uint32_t found;
 
-	if (!page || page > p->count)
-		return 1;
-	frame = frame_of(p, page);
-	if (frame) {
-		file = p->wal;
-		at = frame_offset(p, frame) + FRAME_HEADER;
-	} else {
-		at = (uint64_t)(page - 1) * p->size;
+	if (i < p->frame_count) {
+		found = (uint32_t)(p->frames[i] >> 32);
+		if (found == page) {
+			file = p->wal;
+			at = frame_offset(p, (uint32_t)p->frames[i]) +
+			     FRAME_HEADER;
+			count = 1;
+		} else if (found - page < count) {
+			count = found - page;
+		}
 	}
-	return file->pMethods->xRead(file, out, (int)p->size,
+	return file->pMethods->xRead(file, out, (int)(count * p->size),
 				     (sqlite3_int64)at) == SQLITE_OK
-		       ? 0
-		       : 1;
+		       ? count
+		       : 0;
+}
+
+int pages_read(const struct pages *p, uint32_t page, uint32_t count,
+	       unsigned char *out)
+{
+	uint32_t got;
+
+	if (!page || page > p->count || count > p->count - page + 1)
+		return 1;
+	for (; count; count -= got, page += got) {
+		got = read_piece(p, page, count, out);
+		if (!got)
+			return 1;
+		out += (size_t)got * p->size;
+	}
+	return 0;
 }

@@ -76,8 +76,13 @@ int pages_plain(sqlite3 *sql);
  *  Borrowed. @return NULL: they can't, or memory ran out */
 struct pages *database_pages(struct database *db);
 
-/** Read one page; many threads at once. @return 0 or 1 */
-int pages_read(const struct pages *p, uint32_t page, unsigned char *out);
+/* So much is read at once where pages lie one behind the other. */
+#define PAGES_RUN_BYTES ((uint32_t)64 << 10)
+
+/** Read `count` pages from `page` on, of together PAGES_RUN_BYTES at most;
+ *  many threads at once. @return 0 or 1 */
+int pages_read(const struct pages *p, uint32_t page, uint32_t count,
+	       unsigned char *out);
 
 /** Root page of a table; @return 0 when there is no one such page. */
 uint32_t pages_root(const struct pages *p, const char *table);
@@ -132,13 +137,20 @@ void leaves_release(struct leaves *t);
 int leaf_find(struct leaf_cursor *c, size_t leaf, struct leaf *out);
 void leaf_cursor_release(struct leaf_cursor *c);
 
-/** Read a leaf and check its header. @return 0 or 1 */
-int leaf_read(const struct leaves *t, uint32_t page, unsigned char *out,
-	      unsigned *cells);
+/** How many leaves from the one that was found last on are sure to lie one
+ *  behind the other: at least that one, at most `most`. */
+uint32_t leaf_run(const struct leaf_cursor *c, size_t leaf, uint32_t most);
 
-/** Read the page with the row between two leaves. @return 0 or 1 */
-int between_read(const struct leaves *t, const struct between *b,
-		 unsigned char *out, unsigned *cells);
+/** Check the header of a leaf that was read. @return 0 or 1 */
+int leaf_check(const struct leaves *t, uint32_t number,
+	       const unsigned char *page, unsigned *cells);
+
+/** Get the page with the row between two leaves.
+ *  @param room  for a page
+ *  @return it, in `room` or the cursor's until its next leaf; NULL: odd */
+const unsigned char *between_page(const struct leaf_cursor *c,
+				  const struct between *b, unsigned char *room,
+				  unsigned *cells);
 
 /* ---- sqlite_record.c ---- */
 
@@ -158,10 +170,11 @@ size_t payload_local(uint32_t usable, uint64_t size, int of_table);
 int cell_read(const struct pages *p, const unsigned char *page, unsigned cells,
 	      unsigned i, struct cell *out);
 
-/** Put a payload that overflows together in `out`; `page` has room for one.
+/** Put a payload that overflows together in `out`; `room` is for
+ *  PAGES_RUN_BYTES.
  *  @return 0; 1; -1: memory ran out */
 int cell_payload(const struct pages *p, const struct cell *c,
-		 unsigned char *page, struct buffer *out);
+		 unsigned char *room, struct buffer *out);
 
 /* One column as it lies in a record. */
 struct field {
@@ -203,8 +216,11 @@ struct cells {
 	struct leaf_cursor cursor;
 	struct leaf leaf;           /* the one that was read last */
 	size_t next, end;           /* leaves still to come */
-	unsigned cell, stop, count; /* of the page in `page`, up to `stop` */
-	unsigned char *page;
+	unsigned cell, stop, count; /* of the page `page`, up to `stop` */
+	int between;                /* which is not a leaf */
+	const unsigned char *page;
+	unsigned char *room;     /* for a run, and one page */
+	uint32_t run, run_count; /* pages in `room` */
 };
 
 /** Release it in any case. @return 0, or -1: memory ran out */

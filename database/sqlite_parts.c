@@ -14,31 +14,28 @@ struct parts {
 	struct leaves leaves;
 	struct record_plan plan;
 	enum encoding encoding;
-
-	/* for fingerprints */
-	struct leaf_cursor cursor;
-	unsigned char *page, *more; /* a leaf, an overflow page */
-	XXH3_state_t *hash;
 };
 
 struct part_scan {
 	const struct parts *parts;
 	struct cells cells;
-	unsigned char *more;   /* an overflow page */
+	unsigned char *more;   /* overflow pages */
 	struct buffer payload; /* of a row that overflows */
 	struct buffer texts;
+
+	/* for fingerprints */
+	const unsigned char *key;
+	struct buffer *prints; /* NULL: none are wanted */
+	XXH3_state_t *hash;
+	size_t hashed; /* of the leaf in front of this number */
 };
 
 void parts_free(struct parts *p)
 {
 	if (!p)
 		return;
-	leaf_cursor_release(&p->cursor);
 	leaves_release(&p->leaves);
 	record_plan_release(&p->plan);
-	XXH3_freeState(p->hash);
-	free(p->page);
-	free(p->more);
 	free(p);
 }
 
@@ -67,7 +64,6 @@ int database_parts(struct database *db, const struct table *t,
 		return error_nomem(err);
 	p->pages = pages;
 	p->encoding = db->encoding;
-	p->cursor.leaves = &p->leaves;
 	rc = record_plan(db, t, &p->plan, err);
 	if (rc == 0 && (rc = leaves_find(&p->leaves, pages, root)) < 0)
 		error_nomem(err);
@@ -89,21 +85,37 @@ void part_free(struct part_scan *s)
 	cells_release(&s->cells);
 	buffer_release(&s->payload);
 	buffer_release(&s->texts);
+	XXH3_freeState(s->hash);
 	free(s->more);
 	free(s);
 }
 
-int parts_scan(struct parts *p, struct scan **out, struct error *err)
+static struct part_scan *part_new(struct parts *p, const unsigned char *key,
+				  struct buffer *prints)
 {
 	struct part_scan *s = calloc(1, sizeof(*s));
 
-	*out = NULL;
 	if (!s)
-		return error_nomem(err);
+		return NULL;
 	s->parts = p;
-	s->more = malloc(p->pages->size);
-	if (cells_open(&s->cells, &p->leaves) == 0 && s->more)
-		*out = scan_of_part(s);
+	s->key = key;
+	s->prints = prints;
+	s->more = malloc(PAGES_RUN_BYTES);
+	if (prints)
+		s->hash = XXH3_createState();
+	if (cells_open(&s->cells, &p->leaves) == 0 && s->more &&
+	    (s->hash || !prints))
+		return s;
+	part_free(s);
+	return NULL;
+}
+
+int parts_scan(struct parts *p, const unsigned char *key, struct buffer *prints,
+	       struct scan **out, struct error *err)
+{
+	struct part_scan *s = part_new(p, key, prints);
+
+	*out = s ? scan_of_part(s) : NULL;
 	if (*out)
 		return 0;
 	part_free(s);
@@ -113,6 +125,68 @@ int parts_scan(struct parts *p, struct scan **out, struct error *err)
 void part_range(struct part_scan *s, size_t first, size_t end)
 {
 	cells_range(&s->cells, first, end);
+	s->hashed = 0;
+}
+
+/* ---- fingerprints ---- */
+
+static int end_print(struct part_scan *s)
+{
+	XXH128_canonical_t canonical;
+
+	if (!s->hashed)
+		return 0;
+	s->hashed = 0;
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(s->hash));
+	buffer_add(s->prints, canonical.digest, PARTS_FINGERPRINT_SIZE);
+	return buffer_failed(s->prints) ? -1 : 0;
+}
+
+/* Add the leaf that was read, or the row behind it as far as it is in its page.
+ * What overflows comes behind it.  @return 0, or -1: memory ran out */
+static int add_cell(struct part_scan *s, const struct cell *c)
+{
+	const struct cells *at = &s->cells;
+
+	if (at->between) {
+		XXH3_128bits_update(s->hash, &c->size, sizeof(c->size));
+		XXH3_128bits_update(s->hash, c->local, c->local_size);
+	} else if (s->hashed != at->next) {
+		if (end_print(s) < 0)
+			return -1;
+		XXH3_128bits_reset_withSecret(s->hash, s->key, PARTS_KEY_SIZE);
+		XXH3_128bits_update(s->hash, at->page, s->parts->pages->usable);
+		s->hashed = at->next;
+	}
+	return 0;
+}
+
+/* ---- rows ---- */
+
+/* Go to the next cell and put its payload together where it overflows.
+ * @return as part_next() */
+static int next_cell(struct part_scan *s, struct cell *c)
+{
+	int rc = cells_next(&s->cells, c);
+
+	if (rc == 0 && s->prints)
+		return end_print(s);
+	if (rc != 1)
+		return rc;
+	if (s->prints && add_cell(s, c) < 0)
+		return -1;
+	if (s->payload.capacity > PAYLOAD_KEPT)
+		buffer_release(&s->payload);
+	if (c->local_size == c->size)
+		return 1;
+	rc = cell_payload(s->parts->pages, c, s->more, &s->payload);
+	if (rc)
+		return rc < 0 ? -1 : 2;
+	if (s->prints)
+		XXH3_128bits_update(s->hash, s->payload.data + c->local_size,
+				    (size_t)c->size - c->local_size);
+	c->local = (unsigned char *)s->payload.data;
+	return 1;
 }
 
 /* @return as part_next() */
@@ -120,18 +194,8 @@ static int take_cell(struct part_scan *s, const struct cell *c,
 		     struct value *values)
 {
 	const struct parts *p = s->parts;
-	const unsigned char *record = c->local;
-	int rc;
 
-	if (s->payload.capacity > PAYLOAD_KEPT)
-		buffer_release(&s->payload);
-	if (c->local_size < c->size) {
-		rc = cell_payload(p->pages, c, s->more, &s->payload);
-		if (rc)
-			return rc < 0 ? -1 : 2;
-		record = (unsigned char *)s->payload.data;
-	}
-	if (record_read(&p->plan, record, (size_t)c->size, c->rowid, values))
+	if (record_read(&p->plan, c->local, (size_t)c->size, c->rowid, values))
 		return 2;
 	if (p->encoding != ENCODING_UTF8 &&
 	    texts_from_utf16(&s->texts, values, p->plan.value_count,
@@ -144,7 +208,7 @@ int part_next(struct part_scan *s, int64_t *rowid, struct value *values,
 	      struct error *err)
 {
 	struct cell c;
-	int rc = cells_next(&s->cells, &c);
+	int rc = next_cell(s, &c);
 
 	if (rc == 1) {
 		*rowid = c.rowid;
@@ -153,84 +217,18 @@ int part_next(struct part_scan *s, int64_t *rowid, struct value *values,
 	return rc < 0 ? error_nomem(err) : rc;
 }
 
-/* ---- fingerprints ---- */
-
-static int prepare_hash(struct parts *p, struct error *err)
+int parts_fingerprint(struct parts *p, const unsigned char *key, size_t first,
+		      size_t end, struct buffer *prints, struct error *err)
 {
-	if (!p->hash)
-		p->hash = XXH3_createState();
-	if (!p->page)
-		p->page = malloc(p->pages->size);
-	if (!p->more)
-		p->more = malloc(p->pages->size);
-	return p->hash && p->page && p->more ? 0 : error_nomem(err);
-}
+	struct part_scan *s = part_new(p, key, prints);
+	struct cell c;
+	int rc = -1;
 
-/* Add what of a payload is not in its leaf. */
-static int add_overflow(struct parts *p, const struct cell *c)
-{
-	size_t left = (size_t)c->size - c->local_size, some;
-	uint32_t next = c->overflow;
-
-	for (; left; left -= some) {
-		if (pages_read(p->pages, next, p->more))
-			return 1;
-		some = left < p->pages->usable - 4 ? left
-						   : p->pages->usable - 4;
-		XXH3_128bits_update(p->hash, p->more + 4, some);
-		next = get32(p->more);
+	if (s) {
+		part_range(s, first, end);
+		while ((rc = next_cell(s, &c)) == 1)
+			;
 	}
-	return 0;
-}
-
-/* Add cells `from` to `to` of a page, as far as they are not in it. */
-static int add_cells(struct parts *p, unsigned cells, unsigned from,
-		     unsigned to)
-{
-	struct cell c;
-
-	for (; from < to; from++)
-		if (cell_read(p->pages, p->page, cells, from, &c) ||
-		    (c.local_size < c.size && add_overflow(p, &c)))
-			return 1;
-	return 0;
-}
-
-/* Add the row behind a leaf. */
-static int add_between(struct parts *p, const struct between *b)
-{
-	unsigned cells;
-	struct cell c;
-
-	if (between_read(&p->leaves, b, p->page, &cells) ||
-	    cell_read(p->pages, p->page, cells, b->cell, &c))
-		return 1;
-	XXH3_128bits_update(p->hash, &c.size, sizeof(c.size));
-	XXH3_128bits_update(p->hash, c.local, c.local_size);
-	return add_cells(p, cells, b->cell, b->cell + 1);
-}
-
-int parts_fingerprint(struct parts *p, const unsigned char *key, size_t leaf,
-		      unsigned char *out, struct error *err)
-{
-	XXH128_canonical_t canonical;
-	struct leaf where;
-	unsigned cells;
-	int rc;
-
-	if (prepare_hash(p, err) < 0)
-		return -1;
-	rc = leaf_find(&p->cursor, leaf, &where);
-	if (rc)
-		return rc < 0 ? error_nomem(err) : 1;
-	if (leaf_read(&p->leaves, where.page, p->page, &cells))
-		return 1;
-	XXH3_128bits_reset_withSecret(p->hash, key, PARTS_KEY_SIZE);
-	XXH3_128bits_update(p->hash, p->page, p->pages->usable);
-	if (add_cells(p, cells, 0, cells) ||
-	    (where.behind.page && add_between(p, &where.behind)))
-		return 1;
-	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(p->hash));
-	memcpy(out, canonical.digest, PARTS_FINGERPRINT_SIZE);
-	return 0;
+	part_free(s);
+	return rc < 0 ? error_nomem(err) : rc != 0;
 }

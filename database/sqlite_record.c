@@ -91,22 +91,48 @@ int cell_read(const struct pages *p, const unsigned char *page, unsigned cells,
 	return 0;
 }
 
-int cell_payload(const struct pages *p, const struct cell *c,
-		 unsigned char *page, struct buffer *out)
+/* Of a run of pages that was read on trust those that are the chain's: each
+ * points to the next. @return the page that comes then */
+static uint32_t take_chain(const struct pages *p, uint32_t page, uint32_t count,
+			   const unsigned char *room, size_t *left,
+			   struct buffer *out)
 {
-	size_t left = (size_t)c->size - c->local_size, some;
-	uint32_t next = c->overflow;
+	uint32_t next = page;
+
+	for (; *left && count && next == page; count--, page++) {
+		size_t most = p->usable - 4;
+		size_t some = *left < most ? *left : most;
+
+		buffer_add(out, room + 4, some);
+		*left -= some;
+		next = get32(room);
+		room += p->size;
+	}
+	return next;
+}
+
+int cell_payload(const struct pages *p, const struct cell *c,
+		 unsigned char *room, struct buffer *out)
+{
+	size_t left = (size_t)c->size - c->local_size;
+	uint32_t most = PAGES_RUN_BYTES / p->size, next = c->overflow;
 
 	buffer_clear(out);
 	if (buffer_reserve(out, (size_t)c->size))
 		return -1;
 	buffer_add(out, c->local, c->local_size);
-	for (; left; left -= some) {
-		if (pages_read(p, next, page))
+	while (left) {
+		size_t pages = (left - 1) / (p->usable - 4) + 1;
+		uint32_t count = pages < most ? (uint32_t)pages : most;
+		uint32_t begin = next;
+
+		if (begin && begin <= p->count && count > p->count - begin + 1)
+			count = p->count - begin + 1;
+		if (pages_read(p, begin, count, room))
 			return 1;
-		some = left < p->usable - 4 ? left : p->usable - 4;
-		buffer_add(out, page + 4, some);
-		next = get32(page);
+		next = take_chain(p, begin, count, room, &left, out);
+		if (next != begin + count)
+			most = 1; /* they lie here and there */
 	}
 	return 0;
 }

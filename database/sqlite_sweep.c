@@ -278,7 +278,7 @@ static int take_rows(struct sweeping *w, struct error *err)
 	int rc = database_parts(w->sweep->db, &w->table, &parts, err);
 
 	if (rc == 0)
-		rc = parts_scan(parts, &scan, err);
+		rc = parts_scan(parts, NULL, NULL, &scan, err);
 	if (rc == 0)
 		rc = scan_part(scan, 0, parts_count(parts));
 	w->rowid.class = VALUE_INTEGER;

@@ -27,13 +27,19 @@
 #include "database/database.h"
 #include "snapshot/catalog.h"
 
-#define MAGIC "dbstow2"
+#define MAGIC "dbstow3"
+
+/* So many of a table's leaves are looked at first, or a few less or more. */
+#define SOME_LEAVES 16
+
+/* Leaves whose fingerprints are in memory at once */
+#define LEAVES_AT_ONCE 1024
 
 struct entry_of_table {
 	unsigned char about[HASH_SHA256_SIZE];
 	unsigned char sha256[HASH_SHA256_SIZE];
-	unsigned char prints[HASH_SHA256_SIZE]; /* of all leaves' */
-	uint64_t leaves;                        /* 0: they can't be told */
+	struct leaf_digests digests;
+	uint64_t leaves;
 	uint64_t rows, bytes;
 	struct object_id folder; /* all zero: no rows */
 	uint32_t known;          /* 1: the members above are set */
@@ -231,9 +237,61 @@ void export_cache_turn(struct export_cache *c)
 	c->old = (const void *)c->before.data;
 }
 
+/* ---- leaves ---- */
+
+/* Every how manyth leaf is one of the few; the last one is as well, for new
+ * rows mostly come there. */
+static size_t some_step(size_t leaves)
+{
+	return leaves / SOME_LEAVES + 1;
+}
+
+int leaf_sum_begin(struct leaf_sum *s, size_t leaves, struct error *err)
+{
+	leaf_sum_release(s);
+	s->leaves = leaves;
+	if (hasher_new(&s->all, HASH_SHA256, err) < 0)
+		return -1;
+	return hasher_new(&s->some, HASH_SHA256, err);
+}
+
+void leaf_sum_add(struct leaf_sum *s, const struct buffer *prints)
+{
+	size_t step = some_step(s->leaves), at;
+
+	hasher_add(s->all, prints->data, prints->size);
+	for (at = 0; at < prints->size; at += PARTS_FINGERPRINT_SIZE) {
+		if (s->seen % step == 0 || s->seen + 1 == s->leaves)
+			hasher_add(s->some, prints->data + at,
+				   PARTS_FINGERPRINT_SIZE);
+		s->seen++;
+	}
+}
+
+int leaf_sum_end(struct leaf_sum *s, struct leaf_digests *out)
+{
+	if (!s->all || s->seen != s->leaves)
+		return 0;
+	hasher_final(s->all, out->all);
+	hasher_final(s->some, out->some);
+	return 1;
+}
+
+void leaf_sum_release(struct leaf_sum *s)
+{
+	hasher_free(s->all);
+	hasher_free(s->some);
+	memset(s, 0, sizeof(*s));
+}
+
 /* ---- tables ---- */
 
-/* The last export's entry of a table that was as this one is. */
+const unsigned char *export_cache_key(const struct export_cache *c)
+{
+	return c->next.key;
+}
+
+/* The last export's entry of a table like this one. */
 static const struct entry_of_table *find_old(const struct export_cache *c,
 					     const struct entry_of_table *now)
 {
@@ -241,8 +299,7 @@ static const struct entry_of_table *find_old(const struct export_cache *c,
 		const struct entry_of_table *e = &c->old[i];
 
 		if (e->known && e->leaves == now->leaves &&
-		    !memcmp(e->about, now->about, sizeof(e->about)) &&
-		    !memcmp(e->prints, now->prints, sizeof(e->prints)))
+		    !memcmp(e->about, now->about, sizeof(e->about)))
 			return e;
 	}
 	return NULL;
@@ -253,23 +310,53 @@ static struct entry_of_table *entry_at(struct export_cache *c, size_t slot)
 	return (struct entry_of_table *)(void *)c->entries.data + slot;
 }
 
-/* Take the fingerprints of all leaves.
- * @return 0; 1: they can't be told; -1 */
-static int fingerprint(struct export_cache *c, struct parts *p, size_t leaves,
-		       unsigned char *digest, struct error *err)
+/* Are the leaves that are looked at first as they were?
+ * @return 1, 0 or -1 */
+static int some_are(struct export_cache *c, struct parts *p,
+		    const struct entry_of_table *old, struct error *err)
 {
-	unsigned char print[PARTS_FINGERPRINT_SIZE];
+	unsigned char digest[HASH_SHA256_SIZE];
+	struct buffer prints = BUFFER_INIT;
+	size_t at = 0, step = some_step(old->leaves);
+	int rc = 0;
+
+	while (!rc && at < old->leaves) {
+		rc = parts_fingerprint(p, c->next.key, at, at + 1, &prints,
+				       err);
+		if (at + 1 < old->leaves && at + step >= old->leaves)
+			at = old->leaves - 1;
+		else
+			at += step;
+	}
+	if (!rc)
+		sha256(c->hasher, prints.data, prints.size, digest);
+	buffer_release(&prints);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	return !memcmp(digest, old->digests.some, sizeof(digest));
+}
+
+/* Are all?  @return 1, 0 or -1 */
+static int all_are(struct export_cache *c, struct parts *p,
+		   const struct entry_of_table *old, struct error *err)
+{
+	unsigned char digest[HASH_SHA256_SIZE];
+	struct buffer prints = BUFFER_INIT;
+	size_t at;
+	int rc = 0;
 
 	hasher_reset(c->hasher);
-	for (size_t i = 0; i < leaves; i++) {
-		int rc = parts_fingerprint(p, c->next.key, i, print, err);
-
-		if (rc)
-			return rc;
-		hasher_add(c->hasher, print, sizeof(print));
+	for (at = 0; !rc && at < old->leaves; at += LEAVES_AT_ONCE) {
+		buffer_clear(&prints);
+		rc = parts_fingerprint(p, c->next.key, at, at + LEAVES_AT_ONCE,
+				       &prints, err);
+		hasher_add(c->hasher, prints.data, prints.size);
 	}
 	hasher_final(c->hasher, digest);
-	return 0;
+	buffer_release(&prints);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	return !memcmp(digest, old->digests.all, sizeof(digest));
 }
 
 static int is_none(const struct object_id *id)
@@ -328,39 +415,41 @@ int export_cache_table(struct export_cache *c, const struct catalog *catalog,
 	if (!c || (c->path && !c->fresh))
 		return 0;
 	about_table(c->hasher, catalog, t, e.about);
-	rc = fingerprint(c, p, e.leaves, e.prints, err);
-	if (rc < 0)
-		return -1;
-	if (rc)
-		e.leaves = 0;
 	*slot = c->entries.size / sizeof(e);
 	buffer_add(&c->entries, &e, sizeof(e));
 	if (buffer_failed(&c->entries))
 		return error_nomem(err);
-	old = e.leaves ? find_old(c, &e) : NULL;
+	old = find_old(c, &e);
 	if (!old || !is_there(c, sink, &old->folder))
 		return 0;
+	rc = some_are(c, p, old, err);
+	if (rc > 0)
+		rc = all_are(c, p, old, err);
+	if (rc <= 0)
+		return rc;
 	t->rows = old->rows;
 	t->bytes = old->bytes;
 	memcpy(t->sha256, old->sha256, sizeof(t->sha256));
 	*folder = old->folder;
-	export_cache_note(c, *slot, t, folder);
+	*entry_at(c, *slot) = *old;
+	*slot = SIZE_MAX;
 	return 1;
 }
 
 void export_cache_note(struct export_cache *c, size_t slot,
-		       const struct table *t, const struct object_id *folder)
+		       const struct table *t,
+		       const struct leaf_digests *digests,
+		       const struct object_id *folder)
 {
 	struct entry_of_table *e;
 
-	if (!c || slot == SIZE_MAX)
+	if (slot == SIZE_MAX)
 		return;
 	e = entry_at(c, slot);
-	if (!e->leaves)
-		return;
 	e->rows = t->rows;
 	e->bytes = t->bytes;
 	memcpy(e->sha256, t->sha256, sizeof(e->sha256));
+	e->digests = *digests;
 	e->folder = *folder;
 	e->known = 1;
 }

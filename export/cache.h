@@ -9,7 +9,8 @@
  *   content id: where nothing else is there now, nothing need be read;
  * - for each table that can be read in parts a digest of its leaves'
  *   fingerprints, and its folder's id: where that is the same, so is the
- *   folder.
+ *   folder.  A digest of a few leaves tells of most tables that changed before
+ *   all are read.
  *
  * It is written when a snapshot is on the branch, so an id in it is one that
  * the branch reached; whether it still does is looked up.
@@ -25,9 +26,11 @@
 
 #include "snapshot/object.h"
 
+struct buffer;
 struct catalog;
 struct error;
 struct export_cache;
+struct hasher;
 struct parts;
 struct table;
 
@@ -61,13 +64,32 @@ int export_cache_content(const struct export_cache *c, const void *identity,
 int export_cache_begin(struct export_cache *c, const char *path,
 		       struct error *err);
 
+/* A table's leaves, told by the fingerprints of all and of some. */
+struct leaf_digests {
+	unsigned char all[32], some[32];
+};
+
+/* Takes fingerprints of a table's leaves, from the first to the last. */
+struct leaf_sum {
+	struct hasher *all, *some;
+	size_t leaves, seen;
+};
+
+/** Zero it to begin. */
+int leaf_sum_begin(struct leaf_sum *s, size_t leaves, struct error *err);
+void leaf_sum_add(struct leaf_sum *s, const struct buffer *prints);
+/** @return 1 with the digests; 0: there was not one for each leaf */
+int leaf_sum_end(struct leaf_sum *s, struct leaf_digests *out);
+void leaf_sum_release(struct leaf_sum *s);
+
 /**
  * Has the table the rows that it had?  Called before they are read.
  *
  * @param c       NULL is allowed: no
  * @param sink    has to have the folder still, where the cache is a file
  * @param folder  receives the folder's id (all zero: the table has no rows)
- * @param slot    receives the number for export_cache_note()
+ * @param slot    receives the number for export_cache_note(), or SIZE_MAX:
+ *                nothing is to be noted
  * @return 1: `folder` is set, and rows, bytes and sha256 of `t`; 0: scan it; -1
  */
 int export_cache_table(struct export_cache *c, const struct catalog *catalog,
@@ -75,10 +97,16 @@ int export_cache_table(struct export_cache *c, const struct catalog *catalog,
 		       struct object_id *folder, size_t *slot,
 		       struct error *err);
 
+/** What scans make fingerprints with, PARTS_KEY_SIZE bytes; borrowed. */
+const unsigned char *export_cache_key(const struct export_cache *c);
+
 /** The table was scanned.
- *  @param folder  all zero: it has no rows */
+ *  @param digests  of its leaves, made with our key
+ *  @param folder   all zero: it has no rows */
 void export_cache_note(struct export_cache *c, size_t slot,
-		       const struct table *t, const struct object_id *folder);
+		       const struct table *t,
+		       const struct leaf_digests *digests,
+		       const struct object_id *folder);
 
 /**
  * The snapshot is on the branch: keep what was found for the next run.  That it

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "database/database.h"
 #include "export/cache.h"
@@ -55,8 +56,11 @@ struct passage {
 	size_t values;       /* a row */
 	struct parts *parts; /* NULL: its rows come through this thread */
 	struct chunk_writer *writer;
-	int odd;                 /* its pages are: not in parts */
-	size_t slot;             /* in the cache */
+	int odd;             /* its pages are: not in parts */
+	size_t slot;         /* in the cache, or SIZE_MAX */
+	struct leaf_sum sum; /* for it, of jobs that ended */
+	struct leaf_digests digests;
+	int digested;            /* `digests` is set */
 	atomic_int done;         /* 1: the member below is set */
 	struct object_id folder; /* all zero: no rows, no folder */
 };
@@ -68,9 +72,10 @@ struct job {
 	struct chunk_segment *segment;
 	struct chunk_place at;
 	struct passage *passage;
-	size_t first, end; /* leaves */
-	int last;          /* the table's last job */
-	uint64_t rows;     /* not counted yet */
+	size_t first, end;    /* leaves */
+	int last;             /* the table's last job */
+	struct buffer prints; /* of the leaves, for the cache */
+	uint64_t rows;        /* not counted yet */
 	size_t tick_rows, tick_bytes;
 };
 
@@ -163,7 +168,9 @@ static int scan_leaves(struct job *j, struct scan *scan, struct value *values,
 static int run_job(struct crew_work *work, size_t place, struct error *err)
 {
 	struct job *j = &((struct exporter *)work)->jobs[place];
+	struct export_cache *cache = j->exporter->cache;
 	struct passage *p = j->passage;
+	int print = p->slot != SIZE_MAX;
 	struct scan *scan = NULL;
 	struct value *values;
 	int rc = -1;
@@ -173,7 +180,8 @@ static int run_job(struct crew_work *work, size_t place, struct error *err)
 	values = calloc(p->values + 1, sizeof(*values));
 	if (!values)
 		error_nomem(err);
-	else if (parts_scan(p->parts, &scan, err) == 0)
+	else if (parts_scan(p->parts, print ? export_cache_key(cache) : NULL,
+			    print ? &j->prints : NULL, &scan, err) == 0)
 		rc = scan_leaves(j, scan, values, err);
 	scan_free(scan);
 	free(values);
@@ -188,6 +196,7 @@ static void forget(struct passage *p)
 	p->writer = NULL;
 	parts_free(p->parts);
 	p->parts = NULL;
+	leaf_sum_release(&p->sum);
 }
 
 /* Tables that are as they were the last time are done at once, perhaps before
@@ -217,9 +226,12 @@ static int end_job(struct crew_work *work, size_t place, struct error *err)
 	struct passage *p = j->passage;
 	int rc = add_segment(j, err);
 
+	if (!rc && j->prints.size)
+		leaf_sum_add(&p->sum, &j->prints);
 	if (rc || !j->last)
 		return rc;
 	rc = chunk_writer_finish(p->writer, p->table, &p->folder, err);
+	p->digested = leaf_sum_end(&p->sum, &p->digests);
 	p->done = rc >= 0;
 	forget(p);
 	if (rc >= 0)
@@ -259,6 +271,7 @@ static int next_job(struct exporter *e, struct passage *p,
 	j->at = at;
 	j->last = 0;
 	j->rows = 0;
+	buffer_clear(&j->prints);
 	if (!j->segment)
 		rc = chunk_segment_new(&j->segment, e->sink, &err);
 	if (!rc)
@@ -301,7 +314,7 @@ static size_t leaves_a_job(const struct passage *p)
 	struct scan *scan = NULL;
 
 	if (leaves > SAMPLES && values &&
-	    !parts_scan(p->parts, &scan, &ignored)) {
+	    !parts_scan(p->parts, NULL, NULL, &scan, &ignored)) {
 		for (i = 0; i < SAMPLES && bytes < SAMPLE_BYTES; i++)
 			bytes += leaf_bytes(scan, leaves / SAMPLES * i, values,
 					    p->values);
@@ -418,6 +431,8 @@ static int is_as_before(struct exporter *e, struct passage *p,
 		e->rows += p->table->rows;
 		p->done = 1;
 		forget(p);
+	} else if (rc == 0 && p->slot != SIZE_MAX) {
+		rc = leaf_sum_begin(&p->sum, parts_count(p->parts), err);
 	}
 	return rc < 0 ? -1 : 0;
 }
@@ -431,6 +446,7 @@ static int give_table(struct exporter *e, struct passage *p)
 
 	e->current = p->table;
 	p->slot = SIZE_MAX;
+	p->digested = 0;
 	if (e->from->early && !p->parts)
 		return 0;
 	rc = chunk_writer_new(&p->writer, p->table, e->sink, &err);
@@ -493,7 +509,9 @@ static int put_folder(struct exporter *e, size_t count, struct tree *data,
 	for (size_t i = 0; i < count; i++) {
 		const struct passage *p = &e->passages[i];
 
-		export_cache_note(e->cache, p->slot, p->table, &p->folder);
+		if (p->digested)
+			export_cache_note(e->cache, p->slot, p->table,
+					  &p->digests, &p->folder);
 		if (memcmp(&p->folder, &none, sizeof(none)) != 0 &&
 		    tree_add(&e->tables, p->table->folder, 1, &p->folder, err) <
 			    0)
@@ -515,6 +533,12 @@ static unsigned int count_jobs(const struct exporter *e)
 	if (!e->from->early)
 		return jobs;
 	return (jobs ? jobs : (unsigned int)crew_processors()) - 1;
+}
+
+static void free_job(struct job *j)
+{
+	chunk_segment_free(j->segment);
+	buffer_release(&j->prints);
 }
 
 int export_tables(const struct row_origin *from, struct catalog *c,
@@ -550,7 +574,7 @@ int export_tables(const struct row_origin *from, struct catalog *c,
 done:
 	crew_free(e->crew);
 	for (size_t i = 0; i < 2 * CREW_JOBS_MAX; i++)
-		chunk_segment_free(e->jobs[i].segment);
+		free_job(&e->jobs[i]);
 	for (size_t i = 0; e->passages && i < c->table_count; i++)
 		forget(&e->passages[i]);
 	tree_release(&e->tables);

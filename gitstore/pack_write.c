@@ -25,6 +25,10 @@
 #define BUFFER_BYTES ((size_t)256 << 10)
 #define HEADER_BYTES 12
 
+/* After so many the disk is told to begin, so that little is left to wait for
+ * when all has to be on it. */
+#define BEGIN_BYTES ((uint64_t)8 << 20)
+
 struct pack_writer {
 	int fd;
 	int failed;
@@ -33,6 +37,7 @@ struct pack_writer {
 	struct pack_entry *entries;
 	size_t count, capacity;
 	uint64_t offset; /* of the next byte */
+	uint64_t begun;  /* bytes that the disk was told to begin with */
 	uint32_t crc32;  /* of the entry being written */
 	struct hasher *hasher;
 	size_t expected; /* objects, as the header that was hashed says */
@@ -60,12 +65,24 @@ static int write_at(struct pack_writer *w, const unsigned char *data,
 	return 0;
 }
 
+/* That it can't is no error: it is fsync() that counts. */
+static void begin_sync(struct pack_writer *w)
+{
+	sync_file_range(w->fd, (off_t)w->begun, (off_t)(w->offset - w->begun),
+			SYNC_FILE_RANGE_WRITE);
+	w->begun = w->offset;
+}
+
 static int flush(struct pack_writer *w, struct error *err)
 {
 	size_t used = w->used;
 
 	w->used = 0;
-	return write_at(w, w->buffer, used, w->offset - used, err);
+	if (write_at(w, w->buffer, used, w->offset - used, err) < 0)
+		return -1;
+	if (w->offset - w->begun >= BEGIN_BYTES)
+		begin_sync(w);
+	return 0;
 }
 
 static int add(struct pack_writer *w, const void *data, size_t size,

@@ -69,6 +69,11 @@ check(open("app.db", "rb").read(100)[24:28] == counter and os.path.getsize("app.
       "the case that this is about: counter and size as they were")
 noticed("an update in WAL mode, closed")
 
+# in whichever leaf: a few are looked at before the others
+for id in range(7, 20000, 1511):
+    sql("app.db", "UPDATE t SET v = 'vaLue ' || substr(v, 7) WHERE id = %d" % id)
+    noticed("an update of row %d" % id)
+
 # a writer that stays: frames in the WAL
 db = sqlite3.connect("app.db", isolation_level=None)
 db.execute("PRAGMA wal_autocheckpoint=0")

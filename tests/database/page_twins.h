@@ -194,7 +194,7 @@ static inline void side_open(struct side *s, const char *path)
 	assert_int_equal(leaves_find(&s->leaves, p, pages_root(p, "t")), 0);
 	assert_int_equal(cells_open(&s->cells, &s->leaves), 0);
 	cells_range(&s->cells, 0, SIZE_MAX);
-	s->page = malloc(p->size);
+	s->page = malloc(PAGES_RUN_BYTES);
 }
 
 static inline void side_close(struct side *s)

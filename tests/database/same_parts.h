@@ -41,22 +41,40 @@ static inline void assert_equal(const struct buffer *a, const struct buffer *b,
 		fail_msg("table '%s' differs", table);
 }
 
+/* What a scan tells of its leaves is what reading them alone tells. */
+static inline void assert_prints(struct parts *p, const unsigned char *key,
+				 struct buffer *prints)
+{
+	struct buffer alone = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(parts_fingerprint(p, key, 0, SIZE_MAX, &alone, &err),
+			 0);
+	assert_equal(&alone, prints, "of fingerprints");
+	buffer_release(&alone);
+}
+
 /* Scan in runs of `step` leaves, over two scans in turn. */
 static inline int take_parts(struct parts *p, const struct table *t,
 			     size_t step, struct buffer *out)
 {
+	static const unsigned char key[PARTS_KEY_SIZE] = { 1, 6, 1, 8 };
+	struct buffer prints = BUFFER_INIT;
 	struct error err = ERROR_INIT;
 	struct scan *scans[2];
 	size_t at, turn = 0;
 	int rc = 0;
 
-	assert_int_equal(parts_scan(p, &scans[0], &err), 0);
-	assert_int_equal(parts_scan(p, &scans[1], &err), 0);
+	assert_int_equal(parts_scan(p, key, &prints, &scans[0], &err), 0);
+	assert_int_equal(parts_scan(p, key, &prints, &scans[1], &err), 0);
 	for (at = 0; rc == 0 && at < parts_count(p); at += step, turn = !turn) {
 		assert_int_equal(scan_part(scans[turn], at, at + step), 0);
 		rc = take_rows(scans[turn], t, out, &err);
 	}
 	assert_int_equal(err.code, ERROR_NONE);
+	if (rc == 0)
+		assert_prints(p, key, &prints);
+	buffer_release(&prints);
 	scan_free(scans[0]);
 	scan_free(scans[1]);
 	return rc;

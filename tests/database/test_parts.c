@@ -176,7 +176,7 @@ static void *run_job(void *data)
 	struct scan *s;
 
 	job->rc = -1;
-	if (parts_scan(job->parts, &s, &err) < 0)
+	if (parts_scan(job->parts, NULL, NULL, &s, &err) < 0)
 		return NULL;
 	if (scan_part(s, job->first, job->end) == 0)
 		job->rc = take_rows(s, job->table, &job->rows, &err);

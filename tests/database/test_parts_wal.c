@@ -52,6 +52,29 @@ static void a_half_checkpointed_wal_is_read(void **state)
 	sqlite3_close(sql);
 }
 
+/* Leaves lie one behind the other in the file, and one of them in the WAL. */
+static void a_leaf_in_the_wal_is_not_read_from_the_file(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *sql = app_open(f->a);
+	char text[64];
+	struct reader r;
+	int i;
+
+	app_run(sql, wal);
+	app_run(sql, rows);
+	app_run(sql, "PRAGMA wal_checkpoint(TRUNCATE)");
+	for (i = 1; i < 3000; i += 311) {
+		snprintf(text, sizeof(text),
+			 "UPDATE u SET c = -c - 1 WHERE rowid = %d", i);
+		app_run(sql, text);
+		r = reader_open(f->a);
+		assert_parts_of(&r, NULL);
+		reader_close(&r);
+	}
+	sqlite3_close(sql);
+}
+
 /* All is in the file when we begin: then others may begin the WAL anew. */
 static void a_wal_that_starts_anew_is_not_read(void **state)
 {
@@ -142,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		fixture_test(a_wal_is_read_up_to_the_snapshot),
 		fixture_test(a_half_checkpointed_wal_is_read),
+		fixture_test(a_leaf_in_the_wal_is_not_read_from_the_file),
 		fixture_test(a_wal_that_starts_anew_is_not_read),
 		fixture_test(a_shrunk_database_is_read),
 		fixture_test(readers_and_checkpoints_come_in_any_order),
