@@ -81,6 +81,27 @@ static const char *decode_escape(struct buffer *out, const char **p,
 	return NULL;
 }
 
+/* Append what stands for itself; @return where something else begins. */
+static const char *copy_plain(struct buffer *out, const char *p,
+			      const char *end, int *high)
+{
+	const char *stop;
+	size_t n;
+
+	while ((size_t)(end - p) >= SCAN_BLOCK &&
+	       out->capacity - out->size >= SCAN_BLOCK) {
+		memcpy(out->data + out->size, p, SCAN_BLOCK);
+		n = scan_plain(p, high);
+		p += n;
+		out->size += n;
+		if (n < SCAN_BLOCK)
+			return p;
+	}
+	stop = json_plain_end(p, end, high);
+	buffer_add(out, p, (size_t)(stop - p));
+	return stop;
+}
+
 const char *json_string_decode(struct buffer *out, const char **p,
 			       const char *end)
 {
@@ -89,10 +110,7 @@ const char *json_string_decode(struct buffer *out, const char **p,
 	int high = 0;
 
 	for (;;) {
-		const char *stop = json_plain_end(*p, end, &high);
-
-		buffer_add(out, *p, (size_t)(stop - *p));
-		*p = stop;
+		*p = copy_plain(out, *p, end, &high);
 		if (*p == end)
 			return "has a string without an end";
 		if (**p == '"')

@@ -376,21 +376,46 @@ static int take_number(struct number *n, const char *p, const char *end)
 }
 
 /* Both numbers and the result's one rounding are exact (W. Clinger, 1990). */
-static int convert_small(const struct number *n, double *out)
+static int convert_small(uint64_t small, int64_t exponent, double *out)
 {
 	static const double tens[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,
 				       1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
 				       1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
 				       1e18, 1e19, 1e20, 1e21, 1e22 };
 
-	if (n->count > 19 || n->small > HIDDEN_BIT * 2 || n->exponent < -22 ||
-	    n->exponent > 22)
+	if (small > HIDDEN_BIT * 2 || exponent < -22 || exponent > 22)
 		return -1;
-	*out = (double)n->small;
-	if (n->exponent < 0)
-		*out /= tens[-n->exponent];
+	*out = (double)small;
+	if (exponent < 0)
+		*out /= tens[-exponent];
 	else
-		*out *= tens[n->exponent];
+		*out *= tens[exponent];
+	return 0;
+}
+
+/* Nearly all numbers: "-12.5", of few digits and without an exponent.
+ * @return -1 for all others */
+static int parse_few(double *out, const char *p, const char *end)
+{
+	const char *first, *point;
+	uint64_t small = 0;
+	int negative = p < end && *p == '-';
+
+	p += negative;
+	/* 19 digits and the point */
+	if (end - p > 20 || !is_digit(p, end))
+		return -1;
+	for (first = p; is_digit(p, end); p++)
+		small = small * 10 + (uint64_t)(*p - '0');
+	if (p == end || *p != '.' || (*first == '0' && p - first > 1))
+		return -1;
+	for (point = p++; is_digit(p, end); p++)
+		small = small * 10 + (uint64_t)(*p - '0');
+	if (p != end || p - point < 2 ||
+	    convert_small(small, point + 1 - p, out) < 0)
+		return -1;
+	if (negative)
+		*out = -*out;
 	return 0;
 }
 
@@ -417,6 +442,8 @@ int real_parse(double *out, const char *text, size_t size)
 {
 	struct number n;
 
+	if (parse_few(out, text, text + size) == 0)
+		return 0;
 	n.count = 0;
 	n.small = 0;
 	n.exponent = 0;
@@ -425,7 +452,9 @@ int real_parse(double *out, const char *text, size_t size)
 		return -1;
 	if (!n.count)
 		*out = 0;
-	else if (convert_small(&n, out) < 0 && convert_any(&n, out) < 0)
+	else if ((n.count > 19 ||
+		  convert_small(n.small, n.exponent, out) < 0) &&
+		 convert_any(&n, out) < 0)
 		return -1;
 	if (n.negative)
 		*out = -*out;

@@ -67,14 +67,12 @@ const char *token_digits(const char *p, const char *end, int64_t *out)
 	const char *begin;
 
 	p += negative;
-	for (begin = p; p < end && *p >= '0' && *p <= '9'; p++) {
-		uint64_t digit = (uint64_t)(*p - '0');
-
-		if (x > (limit - digit) / 10)
-			return NULL;
-		x = x * 10 + digit;
-	}
+	for (begin = p; p < end && *p >= '0' && *p <= '9'; p++)
+		x = x * 10 + (uint64_t)(*p - '0');
 	if (p == begin || (*begin == '0' && (p - begin > 1 || negative)))
+		return NULL;
+	/* 19 digits never wrap around 2^64, and 20 are beyond the limit */
+	if (p - begin >= 19 && (p - begin > 19 || x > limit))
 		return NULL;
 	*out = negative ? (int64_t)(0 - x) : (int64_t)x;
 	return p;

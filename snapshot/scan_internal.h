@@ -27,6 +27,29 @@ static inline uint64_t scan_load(const char *p)
 	return w;
 }
 
+/** memcmp() for a few bytes, of which most are equal: without a call. */
+static inline int scan_same(const char *a, const char *b, size_t size)
+{
+	uint32_t c[2], d[2];
+	size_t at = 0;
+
+	if (size < sizeof(c[0]))
+		return !memcmp(a, b, size);
+	if (size < sizeof(uint64_t)) {
+		at = size - sizeof(c[0]);
+		memcpy(&c[0], a, sizeof(c[0]));
+		memcpy(&c[1], a + at, sizeof(c[0]));
+		memcpy(&d[0], b, sizeof(d[0]));
+		memcpy(&d[1], b + at, sizeof(d[0]));
+		return c[0] == d[0] && c[1] == d[1];
+	}
+	for (; at < size - sizeof(uint64_t); at += sizeof(uint64_t))
+		if (scan_load(a + at) != scan_load(b + at))
+			return 0;
+	at = size - sizeof(uint64_t);
+	return scan_load(a + at) == scan_load(b + at);
+}
+
 /** Not 0 when a byte is below `n` (at most 128). */
 static inline uint64_t scan_below(uint64_t w, unsigned char n)
 {
