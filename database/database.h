@@ -196,11 +196,11 @@ int database_create_table(struct database *db, const struct table *t, int bare,
 
 /** Where database_load() takes rows from. */
 struct row_source {
-	/* Write the next row: `rowid` where the table has one, `values` of the
+	/* Give the next row: `rowid` where the table has one, `values` of the
 	 * columns that are not generated, borrowed until the next call.
 	 * @return 1 with a row, 0 at the end, -1 */
-	int (*next)(struct row_source *, int64_t *rowid, struct value *values,
-		    struct error *err);
+	int (*next)(struct row_source *, int64_t *rowid,
+		    const struct value **values, struct error *err);
 };
 
 /**

@@ -287,7 +287,7 @@ struct feed {
 	/* Make the next row the one below. @return 1, 0 at the end, -1 */
 	int (*next)(struct feed *);
 	int64_t rowid;
-	struct value *values; /* `count` of them, borrowed until next() */
+	const struct value *values; /* `count`, borrowed until next() */
 	size_t count;
 
 	char *name; /* in SQL */

@@ -341,7 +341,7 @@ static int check_texts(const struct loader *l, struct error *err)
 static int next_row(struct feed *f)
 {
 	struct loader *l = (struct loader *)f;
-	int rc = l->rows->next(l->rows, &f->rowid, f->values, l->err);
+	int rc = l->rows->next(l->rows, &f->rowid, &f->values, l->err);
 
 	if (rc <= 0) {
 		l->failed = rc;
@@ -555,8 +555,7 @@ static int prepare(struct loader *l, struct error *err)
 		l->value_count++;
 	}
 	l->affinities = calloc(l->value_count + 1, sizeof(*l->affinities));
-	l->feed.values = calloc(l->value_count + 1, sizeof(*l->feed.values));
-	if (!l->affinities || !l->feed.values)
+	if (!l->affinities)
 		return error_nomem(err);
 	l->feed.db = l->db;
 	l->feed.next = next_row;
@@ -579,6 +578,5 @@ int database_load(struct database *db, const struct table *t,
 	sqlite3_finalize(l.insert);
 	feed_close(&l.feed);
 	free(l.affinities);
-	free(l.feed.values);
 	return rc;
 }

@@ -63,7 +63,7 @@ struct table_rows {
 };
 
 static int next_row(struct row_source *source, int64_t *rowid,
-		    struct value *values, struct error *err)
+		    const struct value **values, struct error *err)
 {
 	struct table_rows *r = (struct table_rows *)source;
 	int rc = rows_ahead_next(r->ahead, rowid, values, err);

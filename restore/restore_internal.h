@@ -49,9 +49,9 @@ int rows_ahead_new(struct rows_ahead **out, struct chunk_reader *r,
 /** NULL is allowed. */
 void rows_ahead_free(struct rows_ahead *a);
 
-/** As chunk_reader_next(). */
-int rows_ahead_next(struct rows_ahead *a, int64_t *rowid, struct value *values,
-		    struct error *err);
+/** As chunk_reader_next(), but the values are lent until the next call. */
+int rows_ahead_next(struct rows_ahead *a, int64_t *rowid,
+		    const struct value **values, struct error *err);
 
 /* ---- sql.c: SQLite with our errors ---- */
 

@@ -2,14 +2,18 @@
  * rows_ahead.c - rows decoded by a thread of their own
  *
  * Reading and decoding a table's rows takes longer than storing them in pages,
- * so that is done meanwhile.  Rows are handed over in batches; a row too big
- * for one is lent: the thread waits until it was used.
+ * so that is done meanwhile.  Rows are handed over in batches, in turn.  Most
+ * of their values lie in the file that was read, and are not copied: a batch
+ * takes the memory of the files that ended in it along.  What lies elsewhere is
+ * copied.  Where that or a file is too big to be kept, the thread waits until
+ * the rows were used.
  */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "restore/restore_internal.h"
 #include "snapshot/catalog.h"
@@ -18,21 +22,26 @@
 #define BATCHES      3
 #define BATCH_VALUES 16384
 #define BATCH_BYTES  ((size_t)512 << 10)
-#define ROWS_MIN     4096 /* fewer are not worth a thread */
+#define BATCH_FILES  4
+#define FILE_MAX     ((size_t)1 << 20)   /* they have 64 KiB, mostly */
+#define MEMORY_MAX   ((size_t)256 << 10) /* more is not kept for further ones */
+#define ROWS_MIN     4096                /* fewer are not worth a thread */
 
 struct batch {
 	int64_t *rowids;
 	struct value *values; /* of one row after the other */
 	size_t rows;
-	char *bytes; /* BATCH_BYTES that values point into */
+	char *bytes; /* BATCH_BYTES, for values that don't lie in a file */
 	size_t used;
+	struct buffer files[BATCH_FILES]; /* that rows up to here lie in */
+	size_t file_count;
 };
 
 struct rows_ahead {
 	struct chunk_reader *reader;
 	size_t count;         /* values a row */
 	size_t most;          /* rows a batch */
-	struct value *values; /* the row that was read last */
+	struct value *values; /* a row, where there is no thread */
 	pthread_t thread;
 	int threaded;
 
@@ -80,75 +89,114 @@ static void hand_over(struct rows_ahead *a)
 static struct batch *next_batch(struct rows_ahead *a)
 {
 	struct batch *b;
+	size_t i;
 
 	if (!wait_for_room(a, BATCHES))
 		return NULL;
 	b = batch_of(a, a->filled);
-	b->rows = b->used = 0;
+	for (i = 0; i < b->file_count; i++)
+		if (b->files[i].capacity > MEMORY_MAX)
+			buffer_release(&b->files[i]);
+	b->rows = b->used = b->file_count = 0;
 	return b;
 }
 
-static size_t bytes_of(const struct value *values, size_t count)
+/* Give what is in the batch, and begin the next. @return 0 to stop */
+static int turn(struct rows_ahead *a, struct batch **b)
 {
-	size_t bytes = 0, i;
-
-	for (i = 0; i < count; i++)
-		if (values[i].class >= VALUE_TEXT)
-			bytes += values[i].size;
-	return bytes;
-}
-
-static void copy_row(struct rows_ahead *a, struct batch *b, int64_t rowid)
-{
-	struct value *v = b->values + b->rows * a->count;
-	size_t i;
-
-	memcpy(v, a->values, a->count * sizeof(*v));
-	for (i = 0; i < a->count; i++) {
-		if (v[i].class < VALUE_TEXT || !v[i].size)
-			continue;
-		memcpy(b->bytes + b->used, v[i].data, v[i].size);
-		v[i].data = b->bytes + b->used;
-		b->used += v[i].size;
-	}
-	b->rowids[b->rows++] = rowid;
-}
-
-/* Give the row itself, and wait until it was used. @return 0 to stop */
-static int lend_row(struct rows_ahead *a, struct batch *b, int64_t rowid)
-{
-	memcpy(b->values, a->values, a->count * sizeof(*b->values));
-	b->rowids[0] = rowid;
-	b->rows = 1;
 	hand_over(a);
-	return wait_for_room(a, 1);
+	*b = next_batch(a);
+	return *b != NULL;
+}
+
+/* The same, but all rows are used before it begins. */
+static int turn_and_wait(struct rows_ahead *a, struct batch **b)
+{
+	if ((*b)->rows)
+		hand_over(a);
+	if (!wait_for_room(a, 1))
+		return 0;
+	*b = next_batch(a);
+	return *b != NULL;
+}
+
+/* Rows may point into the file, those of batches that were handed over too.
+ * @return 0 to stop */
+static int end_file(struct rows_ahead *a, struct batch **b)
+{
+	if (!chunk_reader_file_bytes(a->reader))
+		return 1; /* the first one is yet to come */
+	if (chunk_reader_file_bytes(a->reader) > FILE_MAX)
+		return turn_and_wait(a, b);
+	/* each file has a row, so there is one when they are too many */
+	if ((*b)->file_count == BATCH_FILES && !turn(a, b))
+		return 0;
+	chunk_reader_swap(a->reader, &(*b)->files[(*b)->file_count++]);
+	return 1;
+}
+
+/* Copy what lies at `from`, and let the row's values point there. */
+static void copy_apart(const struct rows_ahead *a, struct batch *b,
+		       const char *from, size_t size)
+{
+	struct value *v = b->values + b->rows * a->count, *end = v + a->count;
+	char *to = b->bytes + b->used;
+
+	memcpy(to, from, size);
+	b->used += size;
+	for (; v < end; v++)
+		if (v->class >= VALUE_TEXT && v->size &&
+		    (uintptr_t)v->data - (uintptr_t)from < size)
+			v->data = to + (v->data - from);
+}
+
+/* Take the row to the next batch, where there is room. @return 0 to stop */
+static int move_row(struct rows_ahead *a, struct batch **b)
+{
+	const struct batch *from = *b;
+
+	if (!turn(a, b))
+		return 0;
+	(*b)->rowids[0] = from->rowids[from->rows];
+	memcpy((*b)->values, from->values + from->rows * a->count,
+	       a->count * sizeof(*from->values));
+	return 1;
+}
+
+/* A row was read into the batch's next place. @return 0 to stop */
+static int add_row(struct rows_ahead *a, struct batch **b)
+{
+	const char *data;
+	size_t size = chunk_reader_apart(a->reader, &data);
+
+	if (size && (!data || size > BATCH_BYTES)) {
+		(*b)->rows++;
+		return turn_and_wait(a, b);
+	}
+	if (size) {
+		if (size > BATCH_BYTES - (*b)->used && !move_row(a, b))
+			return 0;
+		copy_apart(a, *b, data, size);
+	}
+	return ++(*b)->rows < a->most || turn(a, b);
 }
 
 /* @return 0 at the end; -1 with an error; 1 to stop */
 static int decode(struct rows_ahead *a, struct error *err)
 {
 	struct batch *b = next_batch(a);
-	int64_t rowid = 0;
-	size_t bytes;
 	int rc;
 
 	if (!b)
 		return 1;
-	while ((rc = chunk_reader_next(a->reader, &rowid, a->values, err)) >
-	       0) {
-		bytes = bytes_of(a->values, a->count);
-		if (b->rows &&
-		    (b->rows == a->most || bytes > BATCH_BYTES - b->used)) {
-			hand_over(a);
-			b = next_batch(a);
-		}
-		if (!b)
+	for (;;) {
+		if (chunk_reader_file_ends(a->reader) && !end_file(a, &b))
 			return 1;
-		if (bytes <= BATCH_BYTES) {
-			copy_row(a, b, rowid);
-			continue;
-		}
-		if (!lend_row(a, b, rowid) || !(b = next_batch(a)))
+		rc = chunk_reader_next(a->reader, &b->rowids[b->rows],
+				       b->values + b->rows * a->count, err);
+		if (rc <= 0)
+			break;
+		if (!add_row(a, &b))
 			return 1;
 	}
 	if (b->rows)
@@ -214,18 +262,17 @@ int rows_ahead_new(struct rows_ahead **out, struct chunk_reader *r,
 	a->reader = r;
 	for (i = 0; i < t->column_count; i++)
 		a->count += !t->columns[i].generated;
-	if (t->rows < ROWS_MIN)
-		return 0;
 	a->values = calloc(a->count + 1, sizeof(*a->values));
-	if (!a->values || prepare(a) < 0)
+	if (!a->values || (t->rows >= ROWS_MIN && prepare(a) < 0))
 		return error_nomem(err);
-	begin(a);
+	if (t->rows >= ROWS_MIN)
+		begin(a);
 	return 0;
 }
 
 void rows_ahead_free(struct rows_ahead *a)
 {
-	size_t i;
+	size_t i, j;
 
 	if (!a)
 		return;
@@ -241,6 +288,8 @@ void rows_ahead_free(struct rows_ahead *a)
 		free(a->batches[i].bytes);
 		free(a->batches[i].rowids);
 		free(a->batches[i].values);
+		for (j = 0; j < BATCH_FILES; j++)
+			buffer_release(&a->batches[i].files[j]);
 	}
 	free(a->values);
 	free(a);
@@ -269,21 +318,22 @@ static int turn_batch(struct rows_ahead *a, struct error *err)
 	return rc;
 }
 
-int rows_ahead_next(struct rows_ahead *a, int64_t *rowid, struct value *values,
-		    struct error *err)
+int rows_ahead_next(struct rows_ahead *a, int64_t *rowid,
+		    const struct value **values, struct error *err)
 {
 	int rc;
 
-	if (!a->threaded)
-		return chunk_reader_next(a->reader, rowid, values, err);
+	if (!a->threaded) {
+		*values = a->values;
+		return chunk_reader_next(a->reader, rowid, a->values, err);
+	}
 	if (!a->now || a->at == a->now->rows) {
 		rc = turn_batch(a, err);
 		if (rc <= 0)
 			return rc;
 	}
 	*rowid = a->now->rowids[a->at];
-	memcpy(values, a->now->values + a->at * a->count,
-	       a->count * sizeof(*values));
+	*values = a->now->values + a->at * a->count;
 	a->at++;
 	return 1;
 }

@@ -144,6 +144,21 @@ int chunk_reader_new(struct chunk_reader **out, const struct table *t,
 int chunk_reader_next(struct chunk_reader *r, int64_t *rowid,
 		      struct value *values, struct error *err);
 
+/** @return 1 when the next row will be of another file (or there is none), and
+ *  values of this one's rows are gone then; else 0 */
+int chunk_reader_file_ends(const struct chunk_reader *r);
+
+/** Where chunk_reader_file_ends(): have the values of the file's rows stay, by
+ *  giving its memory away in exchange for other memory. */
+void chunk_reader_swap(struct chunk_reader *r, struct buffer *memory);
+
+/** As row_shape_apart() of the current row, whose other values lie in the
+ *  file. */
+size_t chunk_reader_apart(const struct chunk_reader *r, const char **data);
+
+/** Bytes of the current row's file. */
+size_t chunk_reader_file_bytes(const struct chunk_reader *r);
+
 /** The line of the current row, without newline; borrowed until the next. */
 const char *chunk_reader_line(const struct chunk_reader *r, size_t *size);
 

@@ -305,6 +305,31 @@ int chunk_reader_next(struct chunk_reader *r, int64_t *rowid,
 	return decode_line(r, rowid, values, err);
 }
 
+int chunk_reader_file_ends(const struct chunk_reader *r)
+{
+	return r->at == r->walk.file.size;
+}
+
+void chunk_reader_swap(struct chunk_reader *r, struct buffer *memory)
+{
+	struct buffer swap = r->walk.file;
+
+	r->walk.file = *memory;
+	*memory = swap;
+	buffer_clear(&r->walk.file);
+	r->at = r->line = r->line_size = 0;
+}
+
+size_t chunk_reader_apart(const struct chunk_reader *r, const char **data)
+{
+	return row_shape_apart(r->shape, data);
+}
+
+size_t chunk_reader_file_bytes(const struct chunk_reader *r)
+{
+	return r->walk.file.size;
+}
+
 const char *chunk_reader_line(const struct chunk_reader *r, size_t *size)
 {
 	*size = r->line_size;

@@ -393,30 +393,27 @@ static int convert_small(uint64_t small, int64_t exponent, double *out)
 	return 0;
 }
 
-/* Nearly all numbers: "-12.5", of few digits and without an exponent.
- * @return -1 for all others */
-static int parse_few(double *out, const char *p, const char *end)
+const char *real_parse_few(double *out, const char *p, const char *end)
 {
 	const char *first, *point;
 	uint64_t small = 0;
 	int negative = p < end && *p == '-';
 
 	p += negative;
-	/* 19 digits and the point */
-	if (end - p > 20 || !is_digit(p, end))
-		return -1;
 	for (first = p; is_digit(p, end); p++)
 		small = small * 10 + (uint64_t)(*p - '0');
-	if (p == end || *p != '.' || (*first == '0' && p - first > 1))
-		return -1;
+	if (p == first || p == end || *p != '.' ||
+	    (*first == '0' && p - first > 1))
+		return NULL;
 	for (point = p++; is_digit(p, end); p++)
 		small = small * 10 + (uint64_t)(*p - '0');
-	if (p != end || p - point < 2 ||
+	/* 19 digits and the point have not wrapped around */
+	if (p - point < 2 || p - first > 20 ||
 	    convert_small(small, point + 1 - p, out) < 0)
-		return -1;
+		return NULL;
 	if (negative)
 		*out = -*out;
-	return 0;
+	return p;
 }
 
 /* Digits and exponent without a point read alike in every locale. */
@@ -442,7 +439,7 @@ int real_parse(double *out, const char *text, size_t size)
 {
 	struct number n;
 
-	if (parse_few(out, text, text + size) == 0)
+	if (real_parse_few(out, text, text + size) == text + size)
 		return 0;
 	n.count = 0;
 	n.small = 0;

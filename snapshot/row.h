@@ -80,6 +80,16 @@ int row_decode(struct row_shape *s, const char *line, size_t size,
 	       int64_t *rowid, struct value *values, struct row_files *files,
 	       struct error *err);
 
+/**
+ * What values of the row that was decoded last point to, where it is not the
+ * line: strings with escapes, and bytes.
+ *
+ * @param data  receives where they lie, one behind the other; NULL: some come
+ *              from part files, and lie elsewhere
+ * @return how many bytes
+ */
+size_t row_shape_apart(const struct row_shape *s, const char **data);
+
 /** The text of a value in a line; NULL where it is left out, or null. */
 struct row_span {
 	const char *data;

@@ -36,6 +36,12 @@ static int read_number(struct row_reader *r, struct value *v)
 		r->p = stop;
 		return 0;
 	}
+	stop = real_parse_few(&v->real, begin, r->end);
+	if (stop && (stop == r->end || !in_number(*stop))) {
+		v->class = VALUE_REAL;
+		r->p = stop;
+		return 0;
+	}
 	for (; r->p < r->end && in_number(*r->p); r->p++)
 		real |= *r->p == '.' || *r->p == 'e' || *r->p == 'E';
 	if (!real)
@@ -304,6 +310,12 @@ static void point_at_loaded(struct row_shape *s, struct value *values)
 			values[i].data = s->loaded.data + s->loaded_at[i];
 		s->loaded_at[i] = NO_VALUE;
 	}
+}
+
+size_t row_shape_apart(const struct row_shape *s, const char **data)
+{
+	*data = s->loaded.size ? NULL : s->text.data;
+	return s->text.size + s->loaded.size;
 }
 
 int row_decode(struct row_shape *s, const char *line, size_t size,

@@ -227,25 +227,31 @@ static inline void assert_rows(struct reader *r, const char *table,
 struct scan_rows {
 	struct row_source source; /* first */
 	struct scan *scan;
+	struct value *values;
 };
 
 static inline int scan_rows_next(struct row_source *source, int64_t *rowid,
-				 struct value *values, struct error *err)
+				 const struct value **values, struct error *err)
 {
-	return scan_next(((struct scan_rows *)source)->scan, rowid, values,
-			 err);
+	struct scan_rows *s = (struct scan_rows *)source;
+
+	*values = s->values;
+	return scan_next(s->scan, rowid, s->values, err);
 }
 
 /* Move all rows of one table; @return as database_load() */
 static inline int load_rows(struct reader *from, struct database *to,
 			    const struct table *t, struct error *err)
 {
-	struct scan_rows s = { { scan_rows_next }, NULL };
+	struct scan_rows s = { { scan_rows_next }, NULL, NULL };
 	int rc = -1;
 
+	s.values = calloc(t->column_count + 1, sizeof(*s.values));
+	assert_non_null(s.values);
 	if (database_scan(from->db, t, &s.scan, err) == 0)
 		rc = database_load(to, t, &s.source, err);
 	scan_free(s.scan);
+	free(s.values);
 	return rc;
 }
 
@@ -258,13 +264,13 @@ struct same_rows {
 };
 
 static inline int same_rows_next(struct row_source *source, int64_t *rowid,
-				 struct value *values, struct error *err)
+				 const struct value **values, struct error *err)
 {
 	struct same_rows *s = (struct same_rows *)source;
 
 	(void)err;
 	*rowid = s->rowid;
-	values[0] = s->value;
+	*values = &s->value;
 	return s->count-- > 0;
 }
 

@@ -307,6 +307,10 @@ static void any_form_of_json_number_is_read(void **state)
 	reads("1.50e-1", 0.15);
 	reads("12345678901234567890", 12345678901234567890.0);
 	reads("0.1000000000000000055511151231257827021181583404541015625", 0.1);
+	/* 19 digits and 20; with 21, 2^66 would wrap around to 0 */
+	reads("0.0000000000000012345", 1.2345e-15);
+	reads("0.00000000000000012345", 1.2345e-16);
+	reads("73786976294838206464.5", 73786976294838206464.0);
 	reads("1e-400", 0.0);
 	reads("-1e-99999999999999999999", -0.0);
 	reads("0e99999999999999999999", 0.0);
@@ -412,6 +416,43 @@ static void text_ends_where_its_size_says(void **state)
 	assert_int_equal(real_parse(&x, "1.5", 2), -1);
 }
 
+static void few_is(const char *text, double expected, size_t used)
+{
+	const char *end = text + strlen(text), *stop;
+	double x = 0;
+
+	stop = real_parse_few(&x, text, end);
+	if (stop != text + used || bits_of(x) != bits_of(expected))
+		fail_msg("'%s': %a", text, x);
+}
+
+static void few_refuses(const char *text)
+{
+	double x;
+
+	if (real_parse_few(&x, text, text + strlen(text)))
+		fail_msg("'%s' was read", text);
+}
+
+static void short_numbers_are_read_up_to_their_end(void **state)
+{
+	(void)state;
+	few_is("12.5", 12.5, 4);
+	few_is("-0.0,", -0.0, 4);
+	few_is("0.25}", 0.25, 4);
+	few_is("1.5e3", 1.5, 3);
+	few_is("1.5.5", 1.5, 3);
+	few_is("-9007199254740.992", -9007199254740.992, 18);
+	few_refuses("");
+	few_refuses("-");
+	few_refuses("1");
+	few_refuses("1.");
+	few_refuses(".5");
+	few_refuses("01.5");
+	few_refuses("1e5");
+	few_refuses("900719925474099.3");
+}
+
 static void locale_changes_nothing(void **state)
 {
 	char text[REAL_TEXT_SIZE + 1];
@@ -440,6 +481,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_json_number_is_refused),
 		cmocka_unit_test(what_is_not_finite_is_refused),
 		cmocka_unit_test(text_ends_where_its_size_says),
+		cmocka_unit_test(short_numbers_are_read_up_to_their_end),
 		cmocka_unit_test(locale_changes_nothing),
 	};
 

@@ -201,6 +201,59 @@ static void names_are_escaped_like_any_string(void **state)
 	fixture_release(&f);
 }
 
+/* Keys are compared many bytes at a time. */
+static void names_that_differ_in_one_byte_are_told_apart(void **state)
+{
+	struct value values[3] = { null_value(), integer_value(2),
+				   null_value() };
+	char a[42], b[42], c[42];
+
+	(void)state;
+	for (size_t size = 1; size < 40; size++) {
+		for (size_t at = 0; at < size; at++) {
+			struct fixture f;
+
+			memset(a, 'x', size + 1);
+			a[size] = a[size + 1] = '\0';
+			memcpy(b, a, sizeof(b));
+			memcpy(c, a, sizeof(c));
+			b[at] = 'y';
+			c[size] = 'x';
+			fixture_init(&f);
+			f.columns[0].name = a;
+			f.columns[1].name = b;
+			f.columns[2].name = c;
+			fixture_open(&f);
+			encode(&f, 1, values);
+			decodes_to(&f, 1, values);
+			fixture_release(&f);
+		}
+	}
+}
+
+static void escapes_are_read_at_every_place(void **state)
+{
+	struct value values[3] = { null_value(), null_value(), null_value() };
+	char text[48];
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	for (size_t size = 1; size < sizeof(text); size++) {
+		for (size_t at = 0; at < size; at++) {
+			memset(text, 'x', size);
+			text[at] = "\"\n\\"[at % 3];
+			values[0] = bytes_value(VALUE_TEXT, text, size);
+			values[2] =
+				bytes_value(VALUE_TEXT, text + at, size - at);
+			encode(&f, 1, values);
+			decodes_to(&f, 1, values);
+		}
+	}
+	fixture_release(&f);
+}
+
 static void arrays_hold_every_value_in_order(void **state)
 {
 	char bad[] = "\xff";
@@ -358,6 +411,8 @@ int main(void)
 		cmocka_unit_test(table_without_a_rowid_has_only_columns),
 		cmocka_unit_test(generated_columns_are_no_values),
 		cmocka_unit_test(names_are_escaped_like_any_string),
+		cmocka_unit_test(names_that_differ_in_one_byte_are_told_apart),
+		cmocka_unit_test(escapes_are_read_at_every_place),
 		cmocka_unit_test(arrays_hold_every_value_in_order),
 		cmocka_unit_test(table_without_columns_has_rows_all_the_same),
 		cmocka_unit_test(tables_that_cannot_be_have_no_shape),

@@ -225,6 +225,10 @@ static void integers_that_are_not_canonical(void **state)
 	value_refused("1-1", none);
 	value_refused("1+", none);
 	value_refused("9223372036854775808", none);
+	value_refused("-9223372036854775809", none);
+	value_refused("18446744073709551617", none); /* 2^64 + 1 */
+	value_refused("-18446744073709551617", none);
+	value_refused("184467440737095516170", none);
 	value_refused("99999999999999999999999999", none);
 	value_refused("9007199254740992", big);
 	value_refused("-9007199254740992", big);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "snapshot/json_string.h"
 #include "snapshot/text.h"
 
 /* The size of a literal, which may have NUL inside. */
@@ -300,6 +301,25 @@ static void json_strings_are_the_same_at_every_place(void **state)
 }
 
 /* Ill-formed at every place of texts that are longer than a block. */
+static void json_strings_are_read_into_a_buffer_that_grows(void **state)
+{
+	char text[401], want[300];
+	struct buffer b = BUFFER_INIT;
+	const char *p = text;
+
+	(void)state;
+	for (size_t i = 0; i < 100; i++) {
+		memcpy(text + 4 * i, "a\\\"b", 4);
+		memcpy(want + 3 * i, "a\"b", 3);
+	}
+	text[400] = '"';
+	assert_null(json_string_decode(&b, &p, text + sizeof(text)));
+	assert_ptr_equal(p, text + sizeof(text));
+	assert_int_equal(b.size, sizeof(want));
+	assert_memory_equal(b.data, want, sizeof(want));
+	buffer_release(&b);
+}
+
 static void json_strings_refuse_what_is_no_utf8(void **state)
 {
 	static const char *const bad[] = { "\x80",         "\xff",
@@ -409,6 +429,8 @@ int main(void)
 		cmocka_unit_test(ill_formed_utf16_leaves_the_buffer_as_it_was),
 		cmocka_unit_test(json_strings_escape_what_they_must),
 		cmocka_unit_test(json_strings_are_the_same_at_every_place),
+		cmocka_unit_test(
+			json_strings_are_read_into_a_buffer_that_grows),
 		cmocka_unit_test(json_strings_refuse_what_is_no_utf8),
 		cmocka_unit_test(base64_is_appended),
 		cmocka_unit_test(sizes_that_cannot_be_fail_the_buffer),
