@@ -21,6 +21,9 @@
 #define BIAS          1075 /* of the exponent, for a whole significand */
 #define WHOLE_MAX     9007199254740992.0 /* 2^53 */
 
+/* 2^52 / 10^6, rounded down */
+#define MILLIONTHS_MAX 4503599627.0
+
 /*
  * ---- powers of ten ----
  *
@@ -175,34 +178,32 @@ static uint64_t shortest(uint64_t c, int q, int closer, int *exponent)
 /* ---- digits ---- */
 
 /*
- * Write a number that three decimals tell exactly; @return where it ends, or
- * NULL when they don't.  Below 10^15 no two numbers with so many digits read
- * as one double, so what reads back is what the shortest digits are.
+ * Write a number that six decimals tell exactly, as the time of day does in
+ * microseconds; @return where it ends, or NULL when they don't.  Below 2^52
+ * millionths doubles lie closer together than a millionth, so no two such
+ * numbers read as one double, and what reads back is what the shortest digits
+ * are.
  */
 static char *few_decimals(char *out, double x)
 {
-	uint64_t thousandths, rest;
-	double scaled;
+	uint64_t millionths, decimals;
 
-	if (x < WHOLE_MAX && x == (double)(uint64_t)x) {
+	if (x >= MILLIONTHS_MAX) {
+		if (x >= WHOLE_MAX || x != (double)(uint64_t)x)
+			return NULL;
 		out = digits_put(out, (uint64_t)x);
 		memcpy(out, ".0", 2);
 		return out + 2;
 	}
-	scaled = x * 1e3;
-	if (x < 1e-3 || scaled >= 1e15)
+	millionths = (uint64_t)(x * 1e6 + 0.5);
+	if ((double)millionths / 1e6 != x || (x < 1e-5 && millionths))
 		return NULL;
-	thousandths = (uint64_t)(scaled + 0.5);
-	if ((double)thousandths / 1e3 != x)
-		return NULL;
-	out = digits_put(out, thousandths / 1000);
-	rest = thousandths % 1000;
-	out[0] = '.';
-	out[1] = (char)('0' + rest / 100);
-	digits_pair(out + 2, (unsigned int)(rest % 100));
-	for (out += 4; out[-1] == '0';)
-		out--;
-	return out;
+	out = digits_put(out, millionths / 1000000);
+	decimals = digits_eight(millionths % 1000000 * 100);
+	*out++ = '.';
+	digits_store(out, decimals);
+	/* up to the last that is not 0, and one in any case */
+	return out + 8 - __builtin_clzll(decimals | 1) / 8;
 }
 
 static uint64_t find_digits(double x, int *exponent)

@@ -284,6 +284,37 @@ static void short_decimals_and_small_numbers_read_back(void **state)
 		check(with_bits((uint64_t)i), (unsigned long long)i);
 }
 
+/* Up to where doubles lie closer together than a millionth, and behind. */
+static void millionths_and_their_neighbours_read_back(void **state)
+{
+	static const double wholes[] = { 0,          1,          9,
+					 10,         99999999,   100000000,
+					 999999999,  4503599626, 4503599627,
+					 4503599628, 9007199254, 90071992547 };
+	static const double decimals[] = { 0,        0.000001, 0.000009,
+					   0.00001,  0.000011, 0.1,
+					   0.25,     0.0009,   0.01234,
+					   0.123456, 0.999999, 0.9999995 };
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < sizeof(wholes) / sizeof(wholes[0]); i++)
+		for (j = 0; j < sizeof(decimals) / sizeof(decimals[0]); j++) {
+			double x = wholes[i] + decimals[j];
+
+			check(x, 0);
+			check(-x, 0);
+			check(nextafter(x, INFINITY), 0);
+			check(nextafter(x, 0), 0);
+		}
+	writes(1690013523.7337, "1690013523.7337");
+	writes(1690013523.733712, "1690013523.733712");
+	writes(4503599626.999999, "4503599626.999999");
+	writes(4503599627.999999, "4503599627.999999");
+	writes(4503599627.0, "4503599627.0");
+	writes(100000000.0, "100000000.0");
+}
+
 static void reads(const char *text, double expected)
 {
 	double x;
@@ -475,6 +506,7 @@ int main(void)
 		cmocka_unit_test(powers_of_two_and_their_neighbours_read_back),
 		cmocka_unit_test(powers_of_ten_and_their_neighbours_read_back),
 		cmocka_unit_test(short_decimals_and_small_numbers_read_back),
+		cmocka_unit_test(millionths_and_their_neighbours_read_back),
 		cmocka_unit_test(any_form_of_json_number_is_read),
 		cmocka_unit_test(reading_rounds_correctly),
 		cmocka_unit_test(thousands_of_digits_are_read),
