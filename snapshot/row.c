@@ -20,8 +20,19 @@ void row_part_path(char out[ROW_PART_PATH_SIZE], const unsigned char sha256[32],
 		 part);
 }
 
+static int put_key(struct buffer *key, const char *name, size_t size,
+		   struct error *err)
+{
+	if (text_json_string(key, name, size))
+		return error_set(err, ERROR_DAMAGE,
+				 "a column's name is not UTF-8, so rows must "
+				 "be arrays");
+	buffer_byte(key, ':');
+	return 0;
+}
+
 /* The comma is part of the key: all but a row's first are written so. */
-static int make_name(struct row_name *n, const char *name, int keyless,
+static int make_name(struct row_shape *s, struct row_name *n, const char *name,
 		     struct error *err)
 {
 	static const char padding[ROW_KEY_STEP] = { 0 };
@@ -29,17 +40,14 @@ static int make_name(struct row_name *n, const char *name, int keyless,
 
 	n->name = name;
 	n->name_size = strlen(name);
-	if (keyless)
-		return 0;
 	buffer_byte(&key, ',');
-	if (text_json_string(&key, name, n->name_size)) {
+	if (!s->table->form_array &&
+	    put_key(&key, name, n->name_size, err) < 0) {
 		buffer_release(&key);
-		return error_set(err, ERROR_DAMAGE,
-				 "a column's name is not UTF-8, so rows must "
-				 "be arrays");
+		return -1;
 	}
-	buffer_byte(&key, ':');
 	n->key_size = key.size;
+	s->room += key.size + ROW_KEY_STEP + ROW_VALUE_ROOM;
 	buffer_add(&key, padding, sizeof(padding));
 	n->key = buffer_detach(&key);
 	return n->key ? 0 : error_nomem(err);
@@ -94,8 +102,8 @@ static int find_rowid(struct row_shape *s, const size_t *value_of,
 	if (!t->rowid_key && !t->form_array)
 		return error_set(err, ERROR_DAMAGE,
 				 "the rowid's key is missing");
-	return make_name(&s->rowid, t->rowid_key ? t->rowid_key : "rowid",
-			 t->form_array, err);
+	return make_name(s, &s->rowid, t->rowid_key ? t->rowid_key : "rowid",
+			 err);
 }
 
 static int find_values(struct row_shape *s, size_t *value_of, struct error *err)
@@ -107,8 +115,8 @@ static int find_values(struct row_shape *s, size_t *value_of, struct error *err)
 		value_of[i] = NO_VALUE;
 		if (t->columns[i].generated)
 			continue;
-		if (make_name(&s->names[s->count], t->columns[i].name,
-			      t->form_array, err) < 0)
+		if (make_name(s, &s->names[s->count], t->columns[i].name, err) <
+		    0)
 			return -1;
 		s->loaded_at[s->count] = NO_VALUE;
 		value_of[i] = s->count++;
@@ -129,6 +137,7 @@ int row_shape_new(struct row_shape **out, const struct table *t,
 		goto done;
 	}
 	s->table = t;
+	s->room = ROW_VALUE_ROOM; /* brackets, newline */
 	s->names = calloc(t->column_count + 1, sizeof(*s->names));
 	s->loaded_at = calloc(t->column_count + 1, sizeof(*s->loaded_at));
 	if (!s->names || !s->loaded_at) {

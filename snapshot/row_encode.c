@@ -14,26 +14,16 @@
 #include "snapshot/row_internal.h"
 #include "snapshot/text.h"
 
-/* Room that a value takes beside its text or bytes, with what stands in front
- * of it but its key: the longest is {"$int":"-9223372036854775808"} */
-#define VALUE_ROOM 64
+/* These write at `to`, where there is room; @return where they end. */
 
-/* Have room for a key and for VALUE_ROOM; @return 0 or -1 */
-static inline int make_room(struct buffer *out, const struct row_name *n)
+static char *put_key(char *to, const struct row_name *n)
 {
-	return buffer_reserve(out, n->key_size + ROW_KEY_STEP + VALUE_ROOM);
-}
-
-/* These write into room that is there. */
-
-static void put_key(struct buffer *out, const struct row_name *n)
-{
-	char *to = out->data + out->size;
 	size_t i;
 
-	for (i = 0; i < n->key_size; i += ROW_KEY_STEP)
+	memcpy(to, n->key, ROW_KEY_STEP);
+	for (i = ROW_KEY_STEP; i < n->key_size; i += ROW_KEY_STEP)
 		memcpy(to + i, n->key + i, ROW_KEY_STEP);
-	out->size += n->key_size;
+	return to + n->key_size;
 }
 
 static char *put_text(char *to, const char *text)
@@ -44,40 +34,29 @@ static char *put_text(char *to, const char *text)
 	return to + size;
 }
 
-static void put_integer(struct buffer *out, int64_t x)
+static char *put_integer(char *to, int64_t x)
 {
-	int big = x >= PLAIN_LIMIT || x <= -PLAIN_LIMIT;
-	char *to = out->data + out->size;
+	uint64_t size = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
+	int big = size >= PLAIN_LIMIT;
 
 	if (big)
 		to = put_text(to, "{\"$int\":\"");
-	if (x < 0)
-		*to++ = '-';
-	to = digits_put(to, x < 0 ? 0 - (uint64_t)x : (uint64_t)x);
-	if (big)
-		to = put_text(to, "\"}");
-	out->size = (size_t)(to - out->data);
+	*to = '-';
+	to = digits_put(to + (x < 0), size);
+	return big ? put_text(to, "\"}") : to;
 }
 
-static int put_real(struct buffer *out, double x, struct error *err)
+/* A number, or NULL for what is none. */
+static inline char *put_number(char *to, const struct value *v)
 {
-	char *to = out->data + out->size;
-
-	if (isnan(x))
-		return error_set(err, ERROR_FAILED,
-				 "a value is not a number (NaN), which no "
-				 "database can store");
-	if (isinf(x))
-		out->size +=
-			(size_t)(put_text(to, x < 0 ? "{\"$real\":\"-inf\"}"
-						    : "{\"$real\":\"inf\"}") -
-				 to);
-	else
-		out->size += real_format(to, x);
-	return 0;
+	if (v->class == VALUE_INTEGER)
+		return put_integer(to, v->integer);
+	if (v->class == VALUE_REAL && isfinite(v->real))
+		return to + real_format(to, v->real);
+	return NULL;
 }
 
-/* These make the room that they need. */
+/* These append, and make the room that they need. */
 
 static void put_tagged(struct buffer *out, const char *tag,
 		       const struct value *v)
@@ -87,22 +66,23 @@ static void put_tagged(struct buffer *out, const char *tag,
 	buffer_str(out, "\"}");
 }
 
-/* A value, for which there is VALUE_ROOM. */
-static int put_small(struct buffer *out, const struct value *v,
-		     struct error *err)
+static int put_odd(struct buffer *out, const struct value *v, struct error *err)
 {
 	switch (v->class) {
 	case VALUE_NULL:
+	case VALUE_INTEGER: /* not here */
 		buffer_str(out, "null");
 		break;
-	case VALUE_INTEGER:
-		put_integer(out, v->integer);
-		break;
 	case VALUE_REAL:
-		return put_real(out, v->real, err);
+		if (isnan(v->real))
+			return error_set(err, ERROR_FAILED,
+					 "a value is not a number (NaN), which "
+					 "no database can store");
+		buffer_str(out, v->real < 0 ? "{\"$real\":\"-inf\"}"
+					    : "{\"$real\":\"inf\"}");
+		break;
 	case VALUE_TEXT:
-		if (text_json_string(out, v->data, v->size))
-			put_tagged(out, "{\"$text\":\"", v);
+		put_tagged(out, "{\"$text\":\"", v);
 		break;
 	case VALUE_TEXT16:
 		put_tagged(out, "{\"$text16\":\"", v);
@@ -114,11 +94,25 @@ static int put_small(struct buffer *out, const struct value *v,
 	return 0;
 }
 
+static inline int put_other(struct buffer *out, const struct value *v,
+			    struct error *err)
+{
+	if (v->class == VALUE_TEXT && !text_json_string(out, v->data, v->size))
+		return 0;
+	return put_odd(out, v, err);
+}
+
 int row_put_value(struct buffer *out, const struct value *v, struct error *err)
 {
-	if (buffer_reserve(out, VALUE_ROOM) < 0)
+	char *to;
+
+	if (buffer_reserve(out, ROW_VALUE_ROOM) < 0)
 		return error_nomem(err);
-	return put_small(out, v, err);
+	to = put_number(out->data + out->size, v);
+	if (!to)
+		return put_other(out, v, err);
+	out->size = (size_t)(to - out->data);
+	return 0;
 }
 
 static int put_file(struct buffer *out, struct row_shape *s,
@@ -150,10 +144,11 @@ static int put_file(struct buffer *out, struct row_shape *s,
 	return 0;
 }
 
-/* Put a value into the line or, when it is too big for it, into files. */
-static int put_value(struct buffer *out, struct row_shape *s,
-		     const struct value *v, size_t *inline_bytes,
-		     struct row_files *files, struct error *err)
+/* Put what is no number into the line or, when it is too big for it, into
+ * files. */
+static inline int put_long(struct buffer *out, struct row_shape *s,
+			   const struct value *v, size_t *inline_bytes,
+			   struct row_files *files, struct error *err)
 {
 	if (v->class >= VALUE_TEXT && files) {
 		if (v->size > VALUE_INLINE_MAX ||
@@ -161,61 +156,47 @@ static int put_value(struct buffer *out, struct row_shape *s,
 			return put_file(out, s, v, files, err);
 		*inline_bytes += v->size;
 	}
-	return put_small(out, v, err);
+	return put_other(out, v, err);
 }
 
-static int put_object(struct buffer *out, struct row_shape *s, int64_t rowid,
-		      const struct value *values, struct row_files *files,
-		      struct error *err)
+/* From where the line begins, `out` always has the room that its keys and
+ * numbers take. */
+static int put_line(struct buffer *out, struct row_shape *s, int64_t rowid,
+		    const struct value *values, struct row_files *files,
+		    struct error *err)
 {
+	int array = s->table->form_array;
 	size_t inline_bytes = 0, begin = out->size, i;
+	char *to, *number;
 
-	if (s->separate) {
-		if (make_room(out, &s->rowid) < 0)
-			return error_nomem(err);
-		put_key(out, &s->rowid);
-		put_integer(out, rowid);
-	}
+	if (buffer_reserve(out, s->room) < 0)
+		return error_nomem(err);
+	to = out->data + begin;
+	if (s->separate)
+		to = put_integer(put_key(to, &s->rowid), rowid);
 	for (i = 0; i < s->count; i++) {
-		if (values[i].class == VALUE_NULL)
+		if (values[i].class == VALUE_NULL && !array)
 			continue;
-		if (make_room(out, &s->names[i]) < 0)
-			return error_nomem(err);
-		put_key(out, &s->names[i]);
-		if (put_value(out, s, &values[i], &inline_bytes, files, err) <
-		    0)
+		to = put_key(to, &s->names[i]);
+		number = put_number(to, &values[i]);
+		if (number) {
+			to = number;
+			continue;
+		}
+		out->size = (size_t)(to - out->data);
+		if (put_long(out, s, &values[i], &inline_bytes, files, err) < 0)
 			return -1;
+		if (buffer_reserve(out, s->room) < 0)
+			return error_nomem(err);
+		to = out->data + out->size;
 	}
 	/* Each key came with its comma: the first one's is the bracket. */
-	if (out->size == begin)
-		buffer_byte(out, '{');
-	else
-		out->data[begin] = '{';
-	buffer_byte(out, '}');
-	return 0;
-}
-
-static int put_array(struct buffer *out, struct row_shape *s, int64_t rowid,
-		     const struct value *values, struct row_files *files,
-		     struct error *err)
-{
-	size_t inline_bytes = 0, i;
-
-	if (buffer_reserve(out, VALUE_ROOM) < 0)
-		return error_nomem(err);
-	buffer_byte(out, '[');
-	if (s->separate)
-		put_integer(out, rowid);
-	for (i = 0; i < s->count; i++) {
-		if (buffer_reserve(out, VALUE_ROOM) < 0)
-			return error_nomem(err);
-		if (i || s->separate)
-			buffer_byte(out, ',');
-		if (put_value(out, s, &values[i], &inline_bytes, files, err) <
-		    0)
-			return -1;
-	}
-	buffer_byte(out, ']');
+	if (to == out->data + begin)
+		to++;
+	out->data[begin] = array ? '[' : '{';
+	*to++ = array ? ']' : '}';
+	*to++ = '\n';
+	out->size = (size_t)(to - out->data);
 	return 0;
 }
 
@@ -224,16 +205,9 @@ int row_encode(struct buffer *out, struct row_shape *s, int64_t rowid,
 	       struct error *err)
 {
 	size_t before = out->size;
-	int rc;
 
-	if (s->table->form_array)
-		rc = put_array(out, s, rowid, values, files, err);
-	else
-		rc = put_object(out, s, rowid, values, files, err);
-	buffer_byte(out, '\n');
-	if (!rc && buffer_failed(out))
-		rc = error_nomem(err);
-	if (rc < 0)
-		out->size = before;
-	return rc;
+	if (put_line(out, s, rowid, values, files, err) == 0)
+		return 0;
+	out->size = before;
+	return -1;
 }

@@ -19,13 +19,18 @@
 /* Keys are copied by so many bytes: that is faster than byte-exact. */
 #define ROW_KEY_STEP 16
 
+/* Room that a value takes beside its text or bytes, with what stands in front
+ * of it but its key: the longest is {"$int":"-9223372036854775808"} */
+#define ROW_VALUE_ROOM 64
+
 /* No value of an engine is bigger. */
 #define ROW_VALUE_MAX ((int64_t)INT32_MAX)
 
 struct row_name {
 	const char *name; /* as the table has it; borrowed */
 	size_t name_size;
-	char *key; /* ,"name": and room for whole ROW_KEY_STEPs */
+	char *key; /* ,"name": and room for whole ROW_KEY_STEPs; in an array
+		      only the comma */
 	size_t key_size;
 };
 
@@ -33,6 +38,7 @@ struct row_shape {
 	const struct table *table;
 	struct row_name *names; /* of the values, in column order */
 	size_t count;
+	size_t room; /* what a line takes beside its texts and bytes */
 	struct row_name rowid; /* key of a rowid that is no column */
 	int separate;          /* the rowid stands in front of the values */
 	size_t rowid_value;    /* the value that is the rowid, or NO_VALUE */

@@ -85,6 +85,56 @@ static inline int scan_word_clean(uint64_t w)
 
 #define SCAN_BLOCK ((size_t)16)
 
+/* How many bytes at the beginning are clean.  With 1 added, as signed bytes
+ * DEL is below 0x21 as well. */
+static inline size_t scan_clean(__m128i x)
+{
+	__m128i after = _mm_add_epi8(x, _mm_set1_epi8(1));
+	__m128i below = _mm_cmplt_epi8(after, _mm_set1_epi8(0x21));
+	__m128i quote = _mm_cmpeq_epi8(x, _mm_set1_epi8('"'));
+	__m128i slash = _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'));
+	unsigned int mask = (unsigned int)_mm_movemask_epi8(
+		_mm_or_si128(below, _mm_or_si128(quote, slash)));
+
+	return mask ? (size_t)__builtin_ctz(mask) : SCAN_BLOCK;
+}
+
+/** Write a block to `to`; @return how many bytes at its beginning are clean. */
+static inline size_t scan_copy(char *to, const char *p)
+{
+	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+
+	_mm_storeu_si128((__m128i *)(void *)to, x);
+	return scan_clean(x);
+}
+
+/*
+ * The same of fewer than SCAN_BLOCK bytes, but a whole block is written.  Two
+ * words that overlap hold all of them, and zeros, which aren't clean, follow.
+ */
+static inline size_t scan_copy_short(char *to, const char *p, size_t n)
+{
+	uint64_t low = 0, high = 0;
+	uint32_t begin, end;
+	__m128i x;
+
+	if (n >= 8) {
+		low = scan_load(p);
+		high = scan_load(p + n - 8) >> (15 - n) * 8 >> 8;
+	} else if (n >= 4) {
+		memcpy(&begin, p, 4);
+		memcpy(&end, p + n - 4, 4);
+		low = begin | (uint64_t)end << (n - 4) * 8;
+	} else if (n) {
+		low = (unsigned char)p[0] |
+		      (uint64_t)(unsigned char)p[n / 2] << n / 2 * 8 |
+		      (uint64_t)(unsigned char)p[n - 1] << (n - 1) * 8;
+	}
+	x = _mm_set_epi64x((int64_t)high, (int64_t)low);
+	_mm_storeu_si128((__m128i *)(void *)to, x);
+	return scan_clean(x);
+}
+
 /* As signed bytes all that is no ASCII is below 0x20 too. */
 static inline unsigned int scan_mask_special(__m128i x)
 {
@@ -94,17 +144,6 @@ static inline unsigned int scan_mask_special(__m128i x)
 
 	return (unsigned int)_mm_movemask_epi8(
 		_mm_or_si128(below, _mm_or_si128(quote, slash)));
-}
-
-/** How many bytes at the block's beginning are clean. */
-static inline size_t scan_clean(const char *p)
-{
-	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i rubout = _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f));
-	unsigned int mask = scan_mask_special(x) |
-			    (unsigned int)_mm_movemask_epi8(rubout);
-
-	return (size_t)__builtin_ctz(mask | 1U << SCAN_BLOCK);
 }
 
 /** How many bytes at the block's beginning are neither quote, backslash nor
@@ -124,13 +163,21 @@ static inline size_t scan_plain(const char *p, int *high)
 
 #define SCAN_BLOCK ((size_t)8)
 
-static inline size_t scan_clean(const char *p)
+static inline size_t scan_copy_short(char *to, const char *p, size_t n)
 {
-	size_t n = scan_word_clean(scan_load(p)) ? SCAN_BLOCK : 0;
+	size_t i;
 
-	while (n < SCAN_BLOCK && scan_is_clean((unsigned char)p[n]))
-		n++;
-	return n;
+	for (i = 0; i < n && scan_is_clean((unsigned char)p[i]); i++)
+		to[i] = p[i];
+	return i;
+}
+
+static inline size_t scan_copy(char *to, const char *p)
+{
+	memcpy(to, p, SCAN_BLOCK);
+	return scan_word_clean(scan_load(p))
+		       ? SCAN_BLOCK
+		       : scan_copy_short(to, p, SCAN_BLOCK);
 }
 
 static inline size_t scan_plain(const char *p, int *high)

@@ -10,8 +10,9 @@
 #include "base/buffer.h"
 #include "snapshot/scan_internal.h"
 
-/* Two quotes, and the longest escape. */
-#define JSON_ROOM 8
+/* What a string takes beside its characters: two quotes, what the longest
+ * escape adds, and the block that is written where fewer bytes are left. */
+#define JSON_ROOM (8 + SCAN_BLOCK)
 
 /*
  * The length of the well-formed sequence of two to four bytes at `p`, or 0.
@@ -197,30 +198,29 @@ static const unsigned char *copy_clean(char **out, const unsigned char *p,
 				       const unsigned char *end)
 {
 	char *to = *out;
-	size_t n;
+	size_t n, left;
 
-	while ((size_t)(end - p) >= SCAN_BLOCK) {
-		memcpy(to, p, SCAN_BLOCK);
-		n = scan_clean((const char *)p);
-		p += n;
-		to += n;
-		if (n < SCAN_BLOCK)
-			goto done;
+	/* What is clean to its end is not looked at before going on. */
+	for (; (size_t)(end - p) >= SCAN_BLOCK; p += SCAN_BLOCK) {
+		n = scan_copy(to, (const char *)p);
+		if (n < SCAN_BLOCK) {
+			*out = to + n;
+			return p + n;
+		}
+		to += SCAN_BLOCK;
 	}
-	if (end - p >= 8 && scan_word_clean(scan_load((const char *)p))) {
-		memcpy(to, p, 8);
-		p += 8;
-		to += 8;
+	left = (size_t)(end - p);
+	if (left) {
+		n = scan_copy_short(to, (const char *)p, left);
+		if (n < left)
+			left = n;
 	}
-	while (p < end && scan_is_clean(*p))
-		*to++ = (char)*p++;
-done:
-	*out = to;
-	return p;
+	*out = to + left;
+	return left ? p + left : p;
 }
 
 /* Copy characters that are no ASCII, but for line separators; @return the
- * first that is something else. */
+ * first that is something else, or NULL where they are ill-formed. */
 static const unsigned char *copy_high(char **out, const unsigned char *p,
 				      const unsigned char *end)
 {
@@ -230,7 +230,7 @@ static const unsigned char *copy_high(char **out, const unsigned char *p,
 	while (p < end && *p >= 0x80 && !line_separator(p, end)) {
 		step = sequence(p, end);
 		if (!step)
-			break;
+			return NULL;
 		for (i = 0; i < step; i++)
 			*to++ = (char)*p++;
 	}
@@ -263,6 +263,15 @@ static char *escape(char *to, const unsigned char **p)
 	return to;
 }
 
+/* @return where `to` is with so much room behind it, or NULL */
+static inline char *more_room(struct buffer *out, char *to, size_t room)
+{
+	if ((size_t)(out->data + out->capacity - to) >= room)
+		return to;
+	out->size = (size_t)(to - out->data);
+	return buffer_reserve(out, room) < 0 ? NULL : out->data + out->size;
+}
+
 int text_json_string(struct buffer *out, const char *data, size_t size)
 {
 	const unsigned char *p = (const unsigned char *)data, *end;
@@ -276,24 +285,21 @@ int text_json_string(struct buffer *out, const char *data, size_t size)
 	}
 	to = out->data + before;
 	*to++ = '"';
-	for (end = size ? p + size : p;;) {
-		p = copy_clean(&to, p, end);
-		p = copy_high(&to, p, end);
-		if (p == end)
-			break;
-		if (scan_is_clean(*p))
-			continue;
+	end = size ? p + size : p;
+	while ((p = copy_clean(&to, p, end)) < end) {
 		if (*p >= 0x80 && !line_separator(p, end)) {
+			p = copy_high(&to, p, end);
+			if (p)
+				continue;
 			out->size = before;
 			return 1;
 		}
 		to = escape(to, &p);
-		out->size = (size_t)(to - out->data);
-		if (buffer_reserve(out, (size_t)(end - p) + JSON_ROOM) < 0) {
+		to = more_room(out, to, (size_t)(end - p) + JSON_ROOM);
+		if (!to) {
 			out->size = before;
 			return 0;
 		}
-		to = out->data + out->size;
 	}
 	*to++ = '"';
 	out->size = (size_t)(to - out->data);

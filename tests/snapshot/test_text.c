@@ -244,6 +244,9 @@ static void slow_json(struct buffer *out, const char *p, size_t size)
 		if (size - i >= 3 && !memcmp(p + i, "\xe2\x80\xa8", 3)) {
 			buffer_str(out, "\\u2028");
 			i += 2;
+		} else if (size - i >= 3 && !memcmp(p + i, "\xe2\x80\xa9", 3)) {
+			buffer_str(out, "\\u2029");
+			i += 2;
 		} else if (c == '"' || c == '\\') {
 			buffer_byte(out, '\\');
 			buffer_byte(out, (char)c);
@@ -300,7 +303,65 @@ static void json_strings_are_the_same_at_every_place(void **state)
 	buffer_release(&slow);
 }
 
-/* Ill-formed at every place of texts that are longer than a block. */
+/* In memory that ends where the text does, into memory that has no more room
+ * than is asked for. */
+static void same_in_narrow_memory(const char *data, size_t size)
+{
+	char *text = malloc(size ? size : 1);
+	struct buffer fast = BUFFER_INIT, slow = BUFFER_INIT;
+	size_t room;
+
+	assert_non_null(text);
+	memcpy(text, data, size);
+	slow_json(&slow, text, size);
+	for (room = size + 2; room <= size + 32; room += 3) {
+		fast.data = malloc(room);
+		assert_non_null(fast.data);
+		fast.capacity = room;
+		assert_int_equal(text_json_string(&fast, text, size), 0);
+		assert_int_equal(fast.size, slow.size);
+		assert_memory_equal(fast.data, slow.data, slow.size);
+		buffer_release(&fast);
+	}
+	buffer_release(&slow);
+	free(text);
+}
+
+static void strings_of_all_lengths_stay_in_their_memory(void **state)
+{
+	static const char *const pieces[] = { "a",
+					      "\"",
+					      "\\",
+					      "\x01",
+					      "\x1f",
+					      " ",
+					      "~",
+					      "\x7f",
+					      "\n",
+					      "\xe2\x80\xa9",
+					      "\xc3\xb6",
+					      "\xe2\x82\xac",
+					      "\xf0\x9f\x98\x80" };
+	char text[48];
+	size_t size, at, i, n;
+
+	(void)state;
+	for (size = 0; size <= 40; size++) {
+		memset(text, 'x', sizeof(text));
+		same_in_narrow_memory(text, size);
+		for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+			n = strlen(pieces[i]);
+			for (at = 0; at + n <= size; at++) {
+				memset(text, 'x', sizeof(text));
+				memcpy(text + at, pieces[i], n);
+				same_in_narrow_memory(text, size);
+			}
+		}
+		memset(text, '\x02', sizeof(text));
+		same_in_narrow_memory(text, size);
+	}
+}
+
 static void json_strings_are_read_into_a_buffer_that_grows(void **state)
 {
 	char text[401], want[300];
@@ -320,6 +381,7 @@ static void json_strings_are_read_into_a_buffer_that_grows(void **state)
 	buffer_release(&b);
 }
 
+/* Ill-formed at every place of texts that are longer than a block. */
 static void json_strings_refuse_what_is_no_utf8(void **state)
 {
 	static const char *const bad[] = { "\x80",         "\xff",
@@ -431,6 +493,7 @@ int main(void)
 		cmocka_unit_test(json_strings_are_the_same_at_every_place),
 		cmocka_unit_test(
 			json_strings_are_read_into_a_buffer_that_grows),
+		cmocka_unit_test(strings_of_all_lengths_stay_in_their_memory),
 		cmocka_unit_test(json_strings_refuse_what_is_no_utf8),
 		cmocka_unit_test(base64_is_appended),
 		cmocka_unit_test(sizes_that_cannot_be_fail_the_buffer),
