@@ -36,13 +36,24 @@ const unsigned char *varint_read(const unsigned char *at,
 	return at + 1;
 }
 
-/* Most varints are one byte. */
+/* Most varints are one byte, and nearly all of the others two or three. */
 static inline const unsigned char *
 get_varint(const unsigned char *at, const unsigned char *end, uint64_t *out)
 {
 	if (at < end && *at < 0x80) {
 		*out = *at;
 		return at + 1;
+	}
+	if (end - at < 3)
+		return varint_read(at, end, out);
+	if (at[1] < 0x80) {
+		*out = (uint64_t)(at[0] & 0x7f) << 7 | at[1];
+		return at + 2;
+	}
+	if (at[2] < 0x80) {
+		*out = (uint64_t)(at[0] & 0x7f) << 14 |
+		       (uint64_t)(at[1] & 0x7f) << 7 | at[2];
+		return at + 3;
 	}
 	return varint_read(at, end, out);
 }
@@ -77,7 +88,10 @@ int cell_read(const struct pages *p, const unsigned char *page, unsigned cells,
 		return 1;
 	out->rowid = (int64_t)rowid;
 	out->local = at;
-	out->local_size = payload_local(p->usable, out->size, of_table);
+	out->local_size =
+		of_table && out->size <= p->usable - 35
+			? (size_t)out->size
+			: payload_local(p->usable, out->size, of_table);
 	if (out->local_size > (size_t)(end - at))
 		return 1;
 	out->overflow = 0;
@@ -139,71 +153,66 @@ int cell_payload(const struct pages *p, const struct cell *c,
 
 /* ---- records ---- */
 
-static inline int64_t get_integer(const unsigned char *p, unsigned size)
+static inline uint64_t get64(const unsigned char *p)
 {
-	uint64_t v = p[0] & 0x80 ? UINT64_MAX : 0;
-	unsigned i;
+	uint64_t v;
 
-	for (i = 0; i < size; i++)
-		v = v << 8 | p[i];
-	return (int64_t)v;
+	memcpy(&v, p, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	v = __builtin_bswap64(v);
+#endif
+	return v;
 }
 
-static void set_real(struct value *v, const unsigned char *p)
+/* An integer of 1 to 8 bytes, the last ones of a word where the record has one
+ * that ends there. */
+static inline int64_t get_integer(const unsigned char *record,
+				  const unsigned char *p, unsigned size)
 {
-	int64_t bits = get_integer(p, 8);
+	unsigned rest = 64 - 8 * size;
+	uint64_t v = 0;
+	unsigned i;
 
-	v->class = VALUE_REAL;
+	if (p + size - record >= 8)
+		v = get64(p + size - 8);
+	else
+		for (i = 0; i < size; i++)
+			v = v << 8 | p[i];
+	return (int64_t)(v << rest) >> rest;
+}
+
+static inline void set_real(struct value *v, uint64_t bits)
+{
 	memcpy(&v->real, &bits, sizeof(v->real));
+	v->class = VALUE_REAL;
 	if (isnan(v->real)) { /* as SQLite reads it */
 		v->class = VALUE_NULL;
 		v->integer = 0;
 	}
 }
 
-/* A value of serial type below 12. @return its size, or -1 */
-static int set_number(struct value *v, unsigned type, const unsigned char *p,
-		      size_t left)
+/* A value of serial type below 12. @return what stands behind it, or NULL */
+static inline const unsigned char *set_number(struct value *v, unsigned type,
+					      const unsigned char *record,
+					      const unsigned char *at,
+					      const unsigned char *end)
 {
-	static const signed char sizes[12] = { 0, 1, 2, 3, 4,  6,
-					       8, 8, 0, 0, -1, -1 };
-	int size = sizes[type];
+	static const unsigned char sizes[12] = { 0, 1, 2, 3, 4, 6,
+						 8, 8, 0, 0, 0, 0 };
+	unsigned size = sizes[type];
 
-	if (size < 0 || (size_t)size > left)
-		return -1;
-	v->class = VALUE_INTEGER;
+	if (type >= 10 || size > (size_t)(end - at))
+		return NULL;
 	v->data = NULL;
 	v->size = 0;
-	switch (type) {
-	case 0:
-		v->class = VALUE_NULL;
-		v->integer = 0;
-		break;
-	case 1:
-		v->integer = (signed char)p[0];
-		break;
-	case 2:
-		v->integer = get_integer(p, 2);
-		break;
-	case 3:
-		v->integer = get_integer(p, 3);
-		break;
-	case 4:
-		v->integer = get_integer(p, 4);
-		break;
-	case 5:
-		v->integer = get_integer(p, 6);
-		break;
-	case 6:
-		v->integer = get_integer(p, 8);
-		break;
-	case 7:
-		set_real(v, p);
-		break;
-	default:
-		v->integer = type - 8;
-	}
-	return size;
+	v->class = type ? VALUE_INTEGER : VALUE_NULL;
+	if (type == 7)
+		set_real(v, (uint64_t)get_integer(record, at, 8));
+	else if (size)
+		v->integer = get_integer(record, at, size);
+	else
+		v->integer = type == 9;
+	return at + size;
 }
 
 static int set_missing(const struct field *f, const struct field *end,
@@ -223,17 +232,16 @@ int record_read(const struct record_plan *plan, const unsigned char *record,
 		size_t size, int64_t rowid, struct value *values)
 {
 	const struct field *f = plan->fields, *fields = f + plan->field_count;
-	const unsigned char *end = record + size, *types, *at;
+	const unsigned char *end = record + size, *types, *types_end, *at;
 	struct value unused, *v;
 	uint64_t header, type;
-	int bytes;
 
 	types = get_varint(record, end, &header);
 	if (!types || header > size || record + header < types)
 		return 1;
-	at = record + header;
-	for (; f < fields && types < record + header; f++) {
-		types = get_varint(types, record + header, &type);
+	at = types_end = record + header;
+	for (; f < fields && types < types_end; f++) {
+		types = get_varint(types, types_end, &type);
 		if (!types)
 			return 1;
 		v = f->value < 0 ? &unused : &values[f->value];
@@ -246,17 +254,16 @@ int record_read(const struct record_plan *plan, const unsigned char *record,
 			at += v->size;
 			continue;
 		}
-		bytes = set_number(v, (unsigned)type, at, (size_t)(end - at));
-		if (bytes < 0)
+		at = set_number(v, (unsigned)type, record, at, end);
+		if (!at)
 			return 1;
-		at += bytes;
 		if (f->real && v->class == VALUE_INTEGER) {
 			v->class = VALUE_REAL;
 			v->real = (double)v->integer;
 		}
 	}
 	/* a record that is read to its end must end there */
-	if (types == record + header && at != end)
+	if (types == types_end && at != end)
 		return 1;
 	if (f < fields && set_missing(f, fields, values))
 		return 1;
