@@ -76,7 +76,8 @@ struct job {
 	int last;             /* the table's last job */
 	struct buffer prints; /* of the leaves, for the cache */
 	uint64_t rows;        /* not counted yet */
-	size_t tick_rows, tick_bytes;
+	size_t tick_rows;
+	uint64_t tick_taken; /* by its segment, at the last tick */
 };
 
 struct exporter {
@@ -106,20 +107,15 @@ static int wait_turn(struct chunk_turn *turn, struct error *err)
 	return crew_turn(j->exporter->crew, j->place);
 }
 
-static int count_row(struct job *j, const struct value *values)
+static int count_row(struct job *j)
 {
-	size_t count = j->passage->values;
+	uint64_t taken = chunk_segment_taken(j->segment);
 
 	j->rows++;
-	j->tick_rows++;
-	for (size_t i = 0; i < count; i++) {
-		if (values[i].class >= VALUE_TEXT)
-			j->tick_bytes += values[i].size;
-	}
-	if (j->tick_rows < TICK_ROWS && j->tick_bytes < TICK_BYTES)
+	if (++j->tick_rows < TICK_ROWS && taken - j->tick_taken < TICK_BYTES)
 		return 0;
 	j->tick_rows = 0;
-	j->tick_bytes = 0;
+	j->tick_taken = taken;
 	return crew_pause(j->exporter->crew);
 }
 
@@ -158,7 +154,7 @@ static int scan_leaves(struct job *j, struct scan *scan, struct value *values,
 	while ((rc = scan_next(scan, &rowid, values, err)) == 1) {
 		rc = take_row(j, rowid, values, err);
 		if (!rc)
-			rc = count_row(j, values);
+			rc = count_row(j);
 		if (rc)
 			return rc;
 	}
@@ -369,7 +365,7 @@ static int stream_row(struct row_taker *taker, int64_t rowid,
 {
 	struct stream *s = (struct stream *)taker;
 	if (chunk_segment_row(s->job->segment, rowid, values, err) < 0 ||
-	    count_row(s->job, values) < 0)
+	    count_row(s->job) < 0)
 		return -1;
 	return fill(s);
 }
@@ -379,7 +375,8 @@ static int stream_unsorted(struct row_taker *taker, int64_t rowid,
 			   struct error *err)
 {
 	struct stream *s = (struct stream *)taker;
-	if (count_row(s->job, values) < 0)
+
+	if (count_row(s->job) < 0)
 		return -1;
 	return chunk_segment_encode(s->job->segment, rowid, values, out, err);
 }

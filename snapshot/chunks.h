@@ -101,6 +101,9 @@ int chunk_segment_line(struct chunk_segment *s, const char *line, size_t size,
 /** Bytes of lines that it holds. */
 size_t chunk_segment_bytes(const struct chunk_segment *s);
 
+/** Bytes that it ever took, of lines and of big values: so much work it was. */
+uint64_t chunk_segment_taken(const struct chunk_segment *s);
+
 /** Put the chunks that are complete, which is most of the work; does nothing
  *  for a sink without batches. */
 int chunk_segment_put(struct chunk_segment *s, struct error *err);

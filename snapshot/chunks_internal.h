@@ -156,7 +156,8 @@ struct chunk_segment {
 	size_t cut_count, cut_capacity;
 	size_t put; /* chunks put: chunk i begins at cut i */
 	struct chunk_parts parts;
-	size_t held; /* bytes put since the batch was stored */
+	size_t held;    /* bytes put since the batch was stored */
+	uint64_t taken; /* see chunk_segment_taken() */
 
 	struct buffer key;
 	struct buffer path;  /* hint for the sink */

@@ -115,6 +115,7 @@ static int store_value(struct row_files *files, const struct value *value,
 	char path[ROW_PART_PATH_SIZE];
 	size_t at;
 
+	s->taken += value->size;
 	if (chunk_parts_has(&s->parts, sha256))
 		return 0;
 	memcpy(part.sha256, sha256, sizeof(part.sha256));
@@ -235,6 +236,11 @@ size_t chunk_segment_bytes(const struct chunk_segment *s)
 	return s->lines.size;
 }
 
+uint64_t chunk_segment_taken(const struct chunk_segment *s)
+{
+	return s->taken;
+}
+
 /* ---- rows ---- */
 
 /* Name and second hash of a chunk that begins with the row of this key. */
@@ -305,6 +311,7 @@ static int take_line(struct chunk_segment *s, size_t start,
 			return -1;
 		place->open = 0;
 	}
+	s->taken += size;
 	place->open += size;
 	place->rows++;
 	s->rows++;
@@ -384,7 +391,12 @@ int chunk_segment_encode(struct chunk_segment *s, int64_t rowid,
 			 const struct value *values, struct buffer *out,
 			 struct error *err)
 {
-	return row_encode(out, s->shape, rowid, values, &s->files, err);
+	size_t before = out->size;
+
+	if (row_encode(out, s->shape, rowid, values, &s->files, err) < 0)
+		return -1;
+	s->taken += out->size - before;
+	return 0;
 }
 
 int chunk_segment_line(struct chunk_segment *s, const char *line, size_t size,
