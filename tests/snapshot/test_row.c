@@ -397,6 +397,56 @@ static void line_is_the_key_where_there_is_none(void **state)
 	fixture_release(&f);
 }
 
+/* A line that begins with so much room, and no more, is the same. */
+static void line_fits(struct fixture *f, const struct value *values,
+		      size_t room)
+{
+	struct buffer narrow = { malloc(room), 0, room, 0 };
+
+	assert_non_null(narrow.data);
+	assert_int_equal(
+		row_encode(&narrow, f->shape, INT64_MIN, values, NULL, &f->err),
+		0);
+	assert_int_equal(narrow.size, f->line.size);
+	assert_memory_equal(narrow.data, f->line.data, narrow.size);
+	buffer_release(&narrow);
+}
+
+static void lines_stay_within_the_room_that_they_make(void **state)
+{
+	char blob[3000], name[200];
+	struct value values[8] = { integer_value(INT64_MIN),
+				   integer_value(INT64_MIN),
+				   text_value("\x01\x02 and more"),
+				   real_value(-1.5e-300),
+				   integer_value(INT64_MAX),
+				   bytes_value(VALUE_BLOB, blob, 0),
+				   real_value(-INFINITY),
+				   integer_value(-1) };
+	struct fixture f;
+	size_t room;
+
+	(void)state;
+	memset(blob, 'b', sizeof(blob));
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	fixture_init(&f);
+	f.table.column_count = 8;
+	f.columns[4].name = name;
+	for (f.table.form_array = 0; f.table.form_array < 2;
+	     f.table.form_array++) {
+		fixture_open(&f);
+		for (room = 1; room < 2048; room++) {
+			values[5].size = sizeof(blob) - room % 7;
+			encode(&f, INT64_MIN, values);
+			line_fits(&f, values, room);
+		}
+		row_shape_free(f.shape);
+		f.shape = NULL;
+	}
+	fixture_release(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +468,7 @@ int main(void)
 		cmocka_unit_test(tables_that_cannot_be_have_no_shape),
 		cmocka_unit_test(key_is_the_primary_key_in_its_own_order),
 		cmocka_unit_test(line_is_the_key_where_there_is_none),
+		cmocka_unit_test(lines_stay_within_the_room_that_they_make),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
