@@ -1,12 +1,13 @@
 /*
  * sorter.c - lines sorted bytewise, in bounded memory
  *
- * Lines are collected until they fill a run, a run is sorted and written to a
- * file without a name, runs are merged, at most MERGE_RUNS at once.  What fits
- * into one run never touches the disk.  In the file each line stands behind
- * its size, as a uint64_t of this machine: nobody else reads it.
+ * Lines are collected until they fill a run, a run is sorted (sorter_run.c) and
+ * written to a file without a name, runs are merged, at most MERGE_RUNS at
+ * once. What fits into one run never touches the disk.  In memory and in the
+ * file each line stands behind its size, as a uint64_t of this machine: nobody
+ * else reads it.
  */
-#include "base/sorter.h"
+#include "base/sorter_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,11 +24,6 @@
 #define MERGE_RUNS   16
 #define CURSOR_BYTES ((size_t)256 << 10)
 
-struct piece {
-	size_t at; /* in `lines` */
-	size_t size;
-};
-
 /* A sorted run in the file. */
 struct run {
 	off_t at, end;
@@ -40,9 +36,11 @@ struct cursor {
 	size_t used; /* of `bytes`, up to and with the current line */
 	const char *line;
 	size_t size;
+	uint64_t word; /* the line's first */
 };
 
 struct sorter {
+	char *folder; /* for the file, or NULL */
 	size_t run_bytes;
 	struct buffer lines;
 	struct piece *pieces;
@@ -62,7 +60,8 @@ struct sorter {
 	int handed_out; /* the front's line was: go on behind it */
 };
 
-int sorter_new(struct sorter **out, size_t run_bytes, struct error *err)
+int sorter_new(struct sorter **out, const char *folder, size_t run_bytes,
+	       struct error *err)
 {
 	struct sorter *s = calloc(1, sizeof(*s));
 
@@ -71,6 +70,11 @@ int sorter_new(struct sorter **out, size_t run_bytes, struct error *err)
 		return error_nomem(err);
 	s->run_bytes = run_bytes;
 	s->fd = -1;
+	s->folder = folder ? strdup(folder) : NULL;
+	if (folder && !s->folder) {
+		free(s);
+		return error_nomem(err);
+	}
 	*out = s;
 	return 0;
 }
@@ -87,46 +91,33 @@ void sorter_free(struct sorter *s)
 	buffer_release(&s->out);
 	free(s->pieces);
 	free(s->runs);
+	free(s->folder);
 	free(s);
 }
 
-static int compare_bytes(const char *a, size_t a_size, const char *b,
-			 size_t b_size)
+/* A run is sorted in place, with as many pieces beside them. */
+static int sort_pieces(struct sorter *s, struct error *err)
 {
-	size_t shorter = a_size < b_size ? a_size : b_size;
-	int order = shorter ? memcmp(a, b, shorter) : 0;
-
-	if (order)
-		return order;
-	return (a_size > b_size) - (a_size < b_size);
-}
-
-static int compare_pieces(const void *a, const void *b, void *lines)
-{
-	const struct piece *x = a, *y = b;
-	const char *base = lines;
-
-	return compare_bytes(base + x->at, x->size, base + y->at, y->size);
-}
-
-static void sort_pieces(struct sorter *s)
-{
-	if (s->count > 1)
-		qsort_r(s->pieces, s->count, sizeof(*s->pieces), compare_pieces,
-			s->lines.data);
+	return sorter_run_sort(s->pieces, s->count, s->lines.data) < 0
+		       ? error_nomem(err)
+		       : 0;
 }
 
 /* ---- the file ---- */
 
 static int open_file(struct sorter *s, struct error *err)
 {
-	const char *folder = getenv("TMPDIR");
+	const char *folder = s->folder ? s->folder : getenv("TMPDIR");
 	char *path;
 
 	if (s->fd >= 0)
 		return 0;
 	if (!folder || !*folder)
 		folder = "/tmp";
+	/* not every file system has files that never had a name */
+	s->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (s->fd >= 0)
+		return 0;
 	path = path_join(folder, "dbstow-sort.XXXXXX");
 	if (!path)
 		return error_nomem(err);
@@ -201,12 +192,14 @@ static int end_run(struct sorter *s, struct error *err)
 /* Write what is in memory as a sorted run. */
 static int spill(struct sorter *s, struct error *err)
 {
-	if (begin_run(s, err) < 0)
+	const char *line;
+	uint64_t size;
+
+	if (begin_run(s, err) < 0 || sort_pieces(s, err) < 0)
 		return -1;
-	sort_pieces(s);
 	for (size_t i = 0; i < s->count; i++) {
-		if (write_line(s, s->lines.data + s->pieces[i].at,
-			       s->pieces[i].size, err) < 0)
+		line = sorter_line(s->lines.data, &s->pieces[i], &size);
+		if (write_line(s, line, size, err) < 0)
 			return -1;
 	}
 	s->count = 0;
@@ -217,6 +210,8 @@ static int spill(struct sorter *s, struct error *err)
 int sorter_add(struct sorter *s, const char *line, size_t size,
 	       struct error *err)
 {
+	uint64_t prefix = size;
+
 	if (s->count == s->capacity) {
 		size_t capacity = s->capacity ? s->capacity * 2 : 256;
 		struct piece *pieces =
@@ -228,12 +223,13 @@ int sorter_add(struct sorter *s, const char *line, size_t size,
 		s->capacity = capacity;
 	}
 	s->pieces[s->count].at = s->lines.size;
-	s->pieces[s->count].size = size;
+	s->pieces[s->count].word = sorter_word(line, size, 0);
+	buffer_add(&s->lines, &prefix, sizeof(prefix));
 	buffer_add(&s->lines, line, size);
 	if (buffer_failed(&s->lines))
 		return error_nomem(err);
 	s->count++;
-	if (s->lines.size + s->count * sizeof(*s->pieces) < s->run_bytes)
+	if (s->lines.size + 2 * s->count * sizeof(*s->pieces) < s->run_bytes)
 		return 0;
 	return spill(s, err);
 }
@@ -294,7 +290,15 @@ static int cursor_next(struct sorter *s, struct cursor *c, struct error *err)
 	c->line = c->bytes.data + c->used;
 	c->size = size;
 	c->used += size;
+	c->word = sorter_word(c->line, size, 0);
 	return 1;
+}
+
+static int comes_before(const struct cursor *a, const struct cursor *b)
+{
+	if (a->word != b->word)
+		return a->word < b->word;
+	return sorter_compare(a->line, a->size, b->line, b->size) < 0;
 }
 
 static void sift_down(struct sorter *s, size_t at)
@@ -304,9 +308,7 @@ static void sift_down(struct sorter *s, size_t at)
 
 		for (size_t i = 2 * at + 1;
 		     i <= 2 * at + 2 && i < s->heap_count; i++) {
-			if (compare_bytes(s->heap[i]->line, s->heap[i]->size,
-					  s->heap[least]->line,
-					  s->heap[least]->size) < 0)
+			if (comes_before(s->heap[i], s->heap[least]))
 				least = i;
 		}
 		if (least == at)
@@ -379,13 +381,14 @@ static int merge_some(struct sorter *s, struct error *err)
 
 int sorter_finish(struct sorter *s, struct error *err)
 {
-	if (!s->run_count) {
-		sort_pieces(s);
-		return 0;
-	}
+	if (!s->run_count)
+		return sort_pieces(s, err);
 	if (s->count && spill(s, err) < 0)
 		return -1;
 	buffer_release(&s->lines);
+	free(s->pieces);
+	s->pieces = NULL;
+	s->capacity = 0;
 	while (s->run_count - s->first_run > MERGE_RUNS) {
 		if (merge_some(s, err) < 0)
 			return -1;
@@ -396,12 +399,13 @@ int sorter_finish(struct sorter *s, struct error *err)
 int sorter_next(struct sorter *s, const char **line, size_t *size,
 		struct error *err)
 {
+	uint64_t bytes;
+
 	if (s->run_count)
 		return merge_next(s, line, size, err);
 	if (s->next == s->count)
 		return 0;
-	*line = s->lines.data + s->pieces[s->next].at;
-	*size = s->pieces[s->next].size;
-	s->next++;
+	*line = sorter_line(s->lines.data, &s->pieces[s->next++], &bytes);
+	*size = (size_t)bytes;
 	return 1;
 }

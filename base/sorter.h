@@ -13,8 +13,11 @@ struct error;
 
 struct sorter;
 
-/** @param run_bytes  SORTER_RUN_BYTES, or less in tests */
-int sorter_new(struct sorter **out, size_t run_bytes, struct error *err);
+/** @param folder     where lines go that don't fit into memory, into a file
+ *                    without a name; NULL: that of temporary files
+ *  @param run_bytes  SORTER_RUN_BYTES, or less */
+int sorter_new(struct sorter **out, const char *folder, size_t run_bytes,
+	       struct error *err);
 
 /** Add a line; it is copied. */
 int sorter_add(struct sorter *s, const char *line, size_t size,

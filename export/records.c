@@ -369,7 +369,8 @@ int export_records(struct dump *d, const char *label, int partial,
 	in.catalog = catalog_new();
 	if (!in.catalog)
 		error_nomem(err);
-	else if (sorter_new(&in.sorted.sorter, SORTER_RUN_BYTES, err) == 0 &&
+	else if (sorter_new(&in.sorted.sorter, NULL, SORTER_RUN_BYTES, err) ==
+			 0 &&
 		 read_all(&in, err) == 0 && fill_catalog(&in, err) == 0)
 		rc = put_all(&in, s, content, err);
 	if (rc == 0) {

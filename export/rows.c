@@ -96,7 +96,7 @@ int export_rows(const struct row_origin *from, const struct table *t,
 		goto done;
 	}
 	if (t->order == ORDER_SORTED &&
-	    sorter_new(&w.sorter, SORTER_RUN_BYTES, err) < 0)
+	    sorter_new(&w.sorter, NULL, SORTER_RUN_BYTES, err) < 0)
 		goto done;
 	if (begin(&w, from, t, err) < 0 || scan_all(&w, taker, err) < 0)
 		goto done;

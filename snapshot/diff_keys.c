@@ -123,7 +123,7 @@ int diff_keys_new(struct diff_keys **out, const struct table *const t[2],
 	}
 	if (choose_kind(k, err) < 0 ||
 	    chunk_shown(&k->shown, t[DIFF_B], err) < 0 ||
-	    sorter_new(&k->sorter, SORTER_RUN_BYTES, err) < 0)
+	    sorter_new(&k->sorter, NULL, SORTER_RUN_BYTES, err) < 0)
 		goto failed;
 	*out = k;
 	return 0;

@@ -21,7 +21,7 @@ static struct sorter *new_sorter(size_t run_bytes)
 	struct error err = ERROR_INIT;
 	struct sorter *s;
 
-	assert_int_equal(sorter_new(&s, run_bytes, &err), 0);
+	assert_int_equal(sorter_new(&s, NULL, run_bytes, &err), 0);
 	return s;
 }
 
@@ -177,6 +177,92 @@ static void more_runs_than_can_be_merged_at_once_are_merged(void **state)
 	sort_many((size_t)2 << 10);
 }
 
+struct long_line {
+	unsigned char bytes[160];
+	size_t size;
+};
+
+static int compare_lines(const void *a, const void *b)
+{
+	const struct long_line *x = a, *y = b;
+	size_t shorter = x->size < y->size ? x->size : y->size;
+	int order = memcmp(x->bytes, y->bytes, shorter);
+
+	return order ? order : (x->size > y->size) - (x->size < y->size);
+}
+
+/* From none to all of a line the same, and zeros at the end of some. */
+static void sort_like_lines(size_t run_bytes, size_t same, unsigned range)
+{
+	enum { COUNT = 4000 };
+	struct long_line *lines = calloc(COUNT, sizeof(*lines));
+	struct sorter *s = new_sorter(run_bytes);
+	unsigned random = (unsigned)same + 1;
+
+	for (size_t i = 0; i < COUNT; i++) {
+		struct long_line *l = &lines[i];
+
+		memset(l->bytes, 'x', same);
+		random = random * 1103515245 + 12345;
+		l->size = same + random / 65536 % 20;
+		for (size_t k = same; k < l->size; k++) {
+			random = random * 1103515245 + 12345;
+			l->bytes[k] = (unsigned char)(random / 65536 % range);
+		}
+		add(s, (char *)l->bytes, l->size);
+	}
+	qsort(lines, COUNT, sizeof(*lines), compare_lines);
+	finish(s);
+	for (size_t i = 0; i < COUNT; i++)
+		expect(s, (char *)lines[i].bytes, lines[i].size);
+	expect_end(s);
+	sorter_free(s);
+	free(lines);
+}
+
+static void lines_that_begin_alike_are_sorted(void **state)
+{
+	(void)state;
+	for (size_t same = 0; same <= 80; same += same < 10 ? 1 : 7)
+		for (unsigned range = 1; range <= 256; range *= 4) {
+			sort_like_lines(SORTER_RUN_BYTES, same, range);
+			sort_like_lines((size_t)30 << 10, same, range);
+		}
+}
+
+static void lines_in_order_stay_so(void **state)
+{
+	struct sorter *s = new_sorter(SORTER_RUN_BYTES);
+	char line[32];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		snprintf(line, sizeof(line), "0123456789 %06d", i);
+		add(s, line, strlen(line));
+	}
+	finish(s);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(line, sizeof(line), "0123456789 %06d", i);
+		expect(s, line, strlen(line));
+	}
+	expect_end(s);
+	sorter_free(s);
+}
+
+static void a_folder_of_ones_own_is_used(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct sorter *s;
+
+	(void)state;
+	assert_int_equal(sorter_new(&s, "/nowhere/else", 1, &err), 0);
+	assert_int_equal(sorter_add(s, "x", 1, &err), -1);
+	assert_string_equal(err.message,
+			    "cannot create a file for sorting in "
+			    "'/nowhere/else': No such file or directory");
+	sorter_free(s);
+}
+
 static void a_sorter_that_is_left_half_way_frees_what_it_holds(void **state)
 {
 	struct sorter *s = new_sorter(8);
@@ -220,6 +306,9 @@ int main(void)
 		cmocka_unit_test(a_few_runs_are_merged),
 		cmocka_unit_test(
 			more_runs_than_can_be_merged_at_once_are_merged),
+		cmocka_unit_test(lines_that_begin_alike_are_sorted),
+		cmocka_unit_test(lines_in_order_stay_so),
+		cmocka_unit_test(a_folder_of_ones_own_is_used),
 		cmocka_unit_test(
 			a_sorter_that_is_left_half_way_frees_what_it_holds),
 		cmocka_unit_test(

@@ -1,0 +1,61 @@
+/*
+ * sorter_internal.h - how a run of lines is sorted in memory
+ */
+#ifndef BASE_SORTER_INTERNAL_H
+#define BASE_SORTER_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/sorter.h"
+
+#define SORTER_WORD sizeof(uint64_t)
+
+/* A line: its size, and it. */
+struct piece {
+	uint64_t word; /* eight of its bytes, as a number in their order */
+	size_t at;     /* in the lines */
+};
+
+/** The eight bytes of a line behind its first `depth`; 0 where it has none. */
+static inline uint64_t sorter_word(const char *line, size_t size, size_t depth)
+{
+	unsigned char bytes[SORTER_WORD] = { 0 };
+	uint64_t word = 0;
+	size_t left = size > depth ? size - depth : 0, i;
+
+	if (left >= sizeof(bytes))
+		memcpy(bytes, line + depth, sizeof(bytes));
+	else if (left)
+		memcpy(bytes, line + depth, left);
+	for (i = 0; i < sizeof(bytes); i++)
+		word = word << 8 | bytes[i];
+	return word;
+}
+
+static inline const char *sorter_line(const char *lines, const struct piece *p,
+				      uint64_t *size)
+{
+	memcpy(size, lines + p->at, sizeof(*size));
+	return lines + p->at + sizeof(*size);
+}
+
+static inline int sorter_compare(const char *a, size_t a_size, const char *b,
+				 size_t b_size)
+{
+	size_t shorter = a_size < b_size ? a_size : b_size;
+	int order = shorter ? memcmp(a, b, shorter) : 0;
+
+	if (order)
+		return order;
+	return (a_size > b_size) - (a_size < b_size);
+}
+
+/**
+ * Sort pieces of `lines` whose words are their lines' first.
+ * @return 0, or -1: memory ran out
+ */
+int sorter_run_sort(struct piece *pieces, size_t count, const char *lines);
+
+#endif /* BASE_SORTER_INTERNAL_H */
