@@ -410,6 +410,35 @@ const char *statement_where(const char *text)
 	return is(&t, "WHERE") ? l.at : NULL;
 }
 
+/* The name that a token stands for in an expression, or NULL. */
+static char *column_name(const struct token *t)
+{
+	if (t->kind == TOKEN_WORD &&
+	    (sqlite3_keyword_check(t->start, (int)t->size) ||
+	     (*t->start >= '0' && *t->start <= '9') || *t->start == '$'))
+		return NULL;
+	return t->size && *t->start != '\'' ? token_name(t) : NULL;
+}
+
+char *statement_null_test(const char *expression, int *null)
+{
+	struct lexer l = lexer_of(expression, strlen(expression));
+	struct token name, t;
+
+	next(&l, &name);
+	next(&l, &t);
+	if (!is(&t, "IS"))
+		return NULL;
+	next(&l, &t);
+	*null = !is(&t, "NOT");
+	if (!*null)
+		next(&l, &t);
+	if (!is(&t, "NULL") ||
+	    !statement_is_blank(l.at, (size_t)(l.end - l.at)))
+		return NULL;
+	return column_name(&name);
+}
+
 int statement_generated(const char *text, size_t column, const char **start,
 			size_t *size)
 {

@@ -9,6 +9,7 @@
  */
 #include "base/error.h"
 #include "base/file.h"
+#include "database/sqlite_index_make.h"
 #include "database/sqlite_internal.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ int build_connect(struct database *db, const char *path, sqlite3 **out,
 	sqlite3_db_config(*out, SQLITE_DBCONFIG_DQS_DDL, 1, NULL);
 	sqlite3_db_config(*out, SQLITE_DBCONFIG_DQS_DML, 1, NULL);
 	/* without its lock between transactions SQLite looks what others wrote
-	 * there: we do (sqlite_page_write.c) */
+	 * there: we do (sqlite_page_file.c) */
 	return sql_run(*out,
 		       "PRAGMA locking_mode = NORMAL;"
 		       "PRAGMA journal_mode = OFF;"
@@ -142,6 +143,8 @@ int database_create(struct database **out, const char *path,
 		return error_nomem(err);
 	}
 	db->build->catalog = c;
+	db->build->stopped = how ? how->stopped : NULL;
+	db->build->payload = how ? how->payload : NULL;
 	if (create_file(db, path, err) < 0) {
 		database_close(db);
 		return -1;
@@ -177,6 +180,7 @@ void build_free(struct build *b)
 		free(t->indexes);
 	}
 	free(b->bare);
+	database_close(b->twin);
 	free(b);
 }
 
@@ -215,8 +219,8 @@ int build_compare(const struct table *want, const struct table *made,
 	return 0;
 }
 
-static const struct entry *find_entry(const struct database *db,
-				      const struct table *t)
+const struct entry *build_entry(const struct database *db,
+				const struct table *t)
 {
 	const struct catalog *c = db->build->catalog;
 	size_t i;
@@ -270,7 +274,7 @@ static int adopt_sequence(struct database *db, const struct entry *e,
 int database_create_table(struct database *db, const struct table *t, int bare,
 			  struct error *err)
 {
-	const struct entry *e = find_entry(db, t);
+	const struct entry *e = build_entry(db, t);
 	int rc;
 
 	if (!e)
@@ -327,7 +331,12 @@ static int create_index(struct database *db, const struct entry *e,
 	int64_t last;
 	int rc;
 
-	if (statement_check(e, err) < 0 || entry_last_row(db, &last, err) < 0)
+	if (statement_check(e, err) < 0)
+		return -1;
+	rc = index_create(db, e, err);
+	if (rc <= 0)
+		return rc;
+	if (entry_last_row(db, &last, err) < 0)
 		return -1;
 	rc = entry_run(db, db->sql, e, err);
 	if (rc > 0)
@@ -458,13 +467,8 @@ int database_rows_done(struct database *db, struct error *err)
 	    sql_run(db->sql, "DELETE FROM main.sqlite_sequence", err) < 0)
 		return -1;
 	/* An index that its rows violate must roll back as one statement.  What
-	 * it adds is new pages, so the journal in memory stays small.  Nobody
-	 * writes beside SQLite any more (sqlite_page_write.c): it may keep its
-	 * lock. */
-	if (sql_run(db->sql,
-		    "PRAGMA locking_mode = EXCLUSIVE; COMMIT;"
-		    "PRAGMA journal_mode = MEMORY",
-		    err) < 0)
+	 * it adds is new pages, so the journal in memory stays small. */
+	if (sql_run(db->sql, "COMMIT; PRAGMA journal_mode = MEMORY", err) < 0)
 		return -1;
 	db->build->rows_done = 1;
 	return 0;
@@ -476,8 +480,12 @@ int database_complete(struct database *db, struct error *err)
 		return -1;
 	if (finish_bare(db, err) < 0 || create_indexes(db, err) < 0)
 		return -1;
-	if (sql_run(db->sql, "BEGIN", err) < 0 || insert_entries(db, err) < 0 ||
-	    set_versions(db, err) < 0 || sql_run(db->sql, "COMMIT", err) < 0)
+	/* nobody writes beside SQLite any more (sqlite_page_file.c): it may
+	 * keep its lock */
+	if (sql_run(db->sql, "PRAGMA locking_mode = EXCLUSIVE; BEGIN", err) <
+		    0 ||
+	    insert_entries(db, err) < 0 || set_versions(db, err) < 0 ||
+	    sql_run(db->sql, "COMMIT", err) < 0)
 		return -1;
 	return check_schema(db, err) < 0 ? -1 : set_wal(db, err);
 }

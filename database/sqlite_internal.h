@@ -182,6 +182,11 @@ int statement_generated(const char *text, size_t column, const char **start,
 /** What stands behind the WHERE of a CREATE INDEX, or NULL. */
 const char *statement_where(const char *text);
 
+/** The name in an expression "name IS NULL" or "name IS NOT NULL", in new
+ *  memory, or NULL: it is another one.  No keyword is a name.
+ *  @param null  receives which of both it is */
+char *statement_null_test(const char *expression, int *null);
+
 /** Is there nothing but blanks, comments and semicolons? */
 int statement_is_blank(const char *text, size_t size);
 
@@ -262,11 +267,18 @@ struct build {
 	unsigned int autoindexes; /* named so far */
 	int sequence_loaded;      /* rows of sqlite_sequence were given */
 	int rows_done;
+	int (*stopped)(void *payload); /* as in database_build */
+	void *payload;
+	struct database *twin; /* in memory, tables without rows; or NULL */
 };
 
 /** Open a connection that builds: constraints and protections off. */
 int build_connect(struct database *db, const char *path, sqlite3 **out,
 		  struct error *err);
+
+/** The schema's entry of a table, or NULL. */
+const struct entry *build_entry(const struct database *db,
+				const struct table *t);
 
 /** Are both the same but for kind, parents and row counts? */
 int build_compare(const struct table *want, const struct table *made,

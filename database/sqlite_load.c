@@ -15,6 +15,7 @@
  * foreign keys are off either way, and there are no triggers yet.
  */
 #include "base/error.h"
+#include "database/sqlite_index_make.h"
 #include "database/sqlite_internal.h"
 #include "database/sqlite_page_write.h"
 #include "snapshot/text.h"
@@ -500,12 +501,10 @@ done:
 	return rc;
 }
 
-/* The indexes of UNIQUE and PRIMARY KEY; there are no others yet.
- * @return as database_load() */
-static int fill_indexes(struct loader *l, struct error *err)
+/* @return as database_load() */
+static int reindex(struct loader *l, const char *name, struct error *err)
 {
 	sqlite3 *sql = l->db->sql;
-	const char *name = l->table->name;
 	char *text = sqlite3_mprintf("REINDEX main.\"%w\"", name);
 	int rc;
 
@@ -515,6 +514,7 @@ static int fill_indexes(struct loader *l, struct error *err)
 	sqlite3_free(text);
 	if (rc == SQLITE_OK)
 		return 0;
+	name = l->table->name;
 	if (rc != SQLITE_CONSTRAINT)
 		return sql_error(sql, err, "table '%.200s'", name);
 	error_set(err, ERROR_DAMAGE, "rows of table '%.200s' are refused: %s",
@@ -522,11 +522,14 @@ static int fill_indexes(struct loader *l, struct error *err)
 	return l->bare ? -1 : 1;
 }
 
-/* The file is ours between two transactions.
+/* The file is ours between two transactions: for the rows, and for the indexes
+ * of UNIQUE and PRIMARY KEY; there are no others yet.
  * @return as write_rows() */
 static int load_pages(struct loader *l, struct error *err)
 {
+	struct names rest = { NULL, 0, 0 };
 	uint32_t root;
+	size_t i;
 	int rc;
 
 	if (root_page(l, &root, err) < 0 ||
@@ -535,9 +538,14 @@ static int load_pages(struct loader *l, struct error *err)
 	rc = write_rows(l, root, err);
 	if (rc == 1 || rc < 0)
 		return rc;
-	if (sql_run(l->db->sql, "BEGIN", err) < 0)
-		return -1;
-	return rc == 0 ? fill_indexes(l, err) : rc;
+	if (rc == 0 && index_fill(l->db, l->table, &rest, err) < 0)
+		rc = -1;
+	if (rc >= 0 && sql_run(l->db->sql, "BEGIN", err) < 0)
+		rc = -1;
+	for (i = 0; rc == 0 && i < rest.count; i++)
+		rc = reindex(l, rest.items[i], err);
+	names_release(&rest);
+	return rc;
 }
 
 static int prepare(struct loader *l, struct error *err)

@@ -118,8 +118,8 @@ static inline void twins_open(struct twins *t, struct fixture *f, int page_size,
 	assert_int_equal(
 		table_writer_open(&t->w, t->ours, root_of(t->ours, "t")),
 		SQLITE_OK);
-	assert_int_equal(t->w.size, page_size);
-	assert_int_equal(t->w.usable, page_size - reserved);
+	assert_int_equal(t->w.out.size, page_size);
+	assert_int_equal(t->w.out.usable, page_size - reserved);
 }
 
 static inline void bind(sqlite3_stmt *st, int at, const struct value *v)
@@ -278,7 +278,7 @@ static inline void assert_count_is_good(const struct twins *t)
 	assert_int_equal(fread(h, 1, sizeof(h), f), sizeof(h));
 	fclose(f);
 	assert_memory_equal(h + 24, h + 92, 4);
-	assert_int_equal((int64_t)get32(h + 28) * t->w.size,
+	assert_int_equal((int64_t)get32(h + 28) * t->w.out.size,
 			 file_bytes(t->f->a));
 }
 

@@ -33,6 +33,78 @@ static void written_tables_have_their_indexes_and_sequences(void **state)
 	reader_close(&r);
 }
 
+static void indexes_of_all_kinds_come_back(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state,
+		"PRAGMA page_size = 1024; CREATE TABLE \"T 1\"(a, b REAL, c "
+		"TEXT, d COLLATE NOCASE, \"null\", UNIQUE(c, a));"
+		"CREATE TABLE w(k PRIMARY KEY, x) WITHOUT ROWID;"
+		"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c "
+		"WHERE i<3000) INSERT INTO \"T 1\" SELECT nullif(i % 9, 3), "
+		"i * 7919 % 3001, 'text' || i, char(65 + i % 40), nullif(i % "
+		"2, 0) FROM c; INSERT INTO w SELECT b, a FROM \"T 1\";"
+		"CREATE INDEX ours ON \"t 1\"(a);"
+		"CREATE INDEX sqlites ON \"T 1\"(a + 1);"
+		"CREATE UNIQUE INDEX \"of both\" ON \"T 1\"(b DESC, d) "
+		"-- said\n;"
+		"CREATE INDEX a_null ON \"T 1\"(d, b) WHERE a IS NULL;"
+		"CREATE INDEX not_null ON \"T 1\"(b) WHERE \"null\" IS NOT "
+		"NULL;"
+		"CREATE INDEX no_row ON \"T 1\"(b) WHERE null IS NOT NULL;"
+		"CREATE INDEX some ON \"T 1\"(c) WHERE a > 4;"
+		"CREATE INDEX of_w ON w(x);"
+		"CREATE INDEX last ON \"T 1\"(c COLLATE NOCASE DESC)");
+
+	expect_many_rows(&r);
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b, "PRAGMA integrity_check", "ok");
+	/* SQLite counts the tables and indexes that it makes: one table with
+	 * its indexes, another, and four of these */
+	assert_sql(f->b, "PRAGMA schema_version", "6");
+	assert_sql(f->b,
+		   "SELECT group_concat(name) FROM sqlite_schema WHERE type = "
+		   "'index' AND sql IS NOT NULL",
+		   "a_null,last,no_row,not_null,of both,ours,some,"
+		   "sqlites,of_w");
+	assert_sql(f->b,
+		   "SELECT count(*) FROM \"T 1\" INDEXED BY not_null WHERE "
+		   "\"null\" IS NOT NULL",
+		   "1500");
+	reader_close(&r);
+}
+
+/* What is not unique was written, and is taken back. */
+static void a_unique_index_that_is_left_out_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct buffer told = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+	struct stat st;
+	char want[32];
+	struct reader r = read_made(
+		state,
+		"CREATE TABLE t(a); WITH RECURSIVE c(i) AS (SELECT 1 UNION "
+		"ALL SELECT i+1 FROM c WHERE i<30000) INSERT INTO t SELECT "
+		"'some text' || min(i + 100000, 129999) FROM c;"
+		"CREATE INDEX i ON t(a);"
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		"sql='CREATE UNIQUE INDEX i ON t(a)' WHERE name='i'");
+
+	expect_many_rows(&r);
+	assert_int_equal(build(&r, f->b, 1, 0, &told, &err), 0);
+	assert_string_equal(buffer_cstr(&told), "left out index 'i'");
+	assert_sql(f->b, "PRAGMA integrity_check", "ok");
+	assert_int_equal(stat(f->b, &st), 0);
+	snprintf(want, sizeof(want), "%lld", (long long)st.st_size / 4096);
+	assert_sql(f->b, "PRAGMA page_count", want);
+	assert_true(st.st_size < 900000); /* as without the index */
+	buffer_release(&told);
+	reader_close(&r);
+}
+
 /* Those are for INSERT, however many rows they have. */
 static void stored_columns_and_utf16_are_left_to_sqlite(void **state)
 {
@@ -135,6 +207,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fixture_test(written_tables_have_their_indexes_and_sequences),
+		fixture_test(indexes_of_all_kinds_come_back),
+		fixture_test(a_unique_index_that_is_left_out_leaves_nothing),
 		fixture_test(stored_columns_and_utf16_are_left_to_sqlite),
 		fixture_test(
 			written_rows_that_are_not_unique_need_a_bare_table),

@@ -409,11 +409,50 @@ static void odd_layouts_become_sqlites_own(void **state)
 	reader_close(&r);
 }
 
+static void assert_null_test(const char *expression, const char *name, int null)
+{
+	int got = -1;
+	char *found = statement_null_test(expression, &got);
+
+	if (!name) {
+		assert_null(found);
+		return;
+	}
+	assert_non_null(found);
+	assert_string_equal(found, name);
+	assert_int_equal(got, null);
+	free(found);
+}
+
+static void tests_for_null_are_known_by_their_text(void **state)
+{
+	(void)state;
+	assert_null_test(" a IS NULL", "a", 1);
+	assert_null_test("a is not null -- done", "a", 0);
+	assert_null_test("\"b \"\"c\" /* */ IS/**/NOT NULL", "b \"c", 0);
+	assert_null_test("[b c] IS NULL;", "b c", 1);
+	assert_null_test("`b` IS NULL", "b", 1);
+	/* these are no columns, even if there are some of that name */
+	assert_null_test("null IS NOT NULL", NULL, 0);
+	assert_null_test("current_time IS NOT NULL", NULL, 0);
+	assert_null_test("1 IS NOT NULL", NULL, 0);
+	assert_null_test("'a' IS NOT NULL", NULL, 0);
+	assert_null_test("a IS NOT NULL AND b", NULL, 0);
+	assert_null_test("a IS NOT 1", NULL, 0);
+	assert_null_test("a + b IS NULL", NULL, 0);
+	assert_null_test("(a) IS NULL", NULL, 0);
+	assert_null_test("t.a IS NULL", NULL, 0);
+	assert_null_test("a NOTNULL", NULL, 0);
+	assert_null_test("", NULL, 0);
+	assert_null_test("\"a IS NULL", NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_that_sqlite_stores_are_accepted),
 		cmocka_unit_test(what_stands_behind_a_statement_is_refused),
+		cmocka_unit_test(tests_for_null_are_known_by_their_text),
 		cmocka_unit_test(type_and_names_must_agree_with_the_text),
 		cmocka_unit_test(expressions_of_generated_columns_are_found),
 		fixture_test(a_table_can_only_be_made_from_its_text),

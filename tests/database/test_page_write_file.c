@@ -16,12 +16,77 @@ static void the_page_with_locks_stays_empty(void **state)
 		 * end of the file before it */
 		for (int size = 200; size < 4000; size += 900) {
 			twins_open(&t, *state, 512, 0, "CREATE TABLE t(c0)");
-			assert_int_equal(t.w.lock_page, 0x40000000 / 512 + 1);
-			t.w.lock_page = (uint32_t)lock_page;
+			assert_int_equal(t.w.out.lock_page,
+					 0x40000000 / 512 + 1);
+			t.w.out.lock_page = (uint32_t)lock_page;
 			for (int i = 0; i < count; i++)
 				add_blob(&t, i, i % 9 ? 200 : (size_t)size);
 			twins_close(&t);
 		}
+		sqlite3_test_control(SQLITE_TESTCTRL_PENDING_BYTE, 0x40000000);
+	}
+}
+
+static void add_entries(struct index_writer *w, sqlite3 *sql)
+{
+	static const enum affinity none[2];
+	struct value values[2] = { { .class = VALUE_BLOB },
+				   { .class = VALUE_INTEGER } };
+	struct record_writer r;
+	char record[2000];
+	sqlite3_stmt *st;
+
+	assert_int_equal(record_writer_init(&r, none, 2, -1), SQLITE_OK);
+	assert_int_equal(sql_prepare(sql, &st, NULL,
+				     "SELECT a, rowid FROM t ORDER BY a"),
+			 0);
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		values[0].data = sqlite3_column_blob(st, 0);
+		values[0].size = (size_t)sqlite3_column_bytes(st, 0);
+		values[1].integer = sqlite3_column_int64(st, 1);
+		record_writer_set(&r, values);
+		record_write(&r, (unsigned char *)record);
+		assert_int_equal(index_writer_add(w, record, (size_t)r.size),
+				 SQLITE_OK);
+	}
+	sqlite3_finalize(st);
+	record_writer_release(&r);
+}
+
+/* A leaf, an overflow page or an interior page there, or the end before it. */
+static void indexes_leave_the_page_with_locks_empty(void **state)
+{
+	struct fixture *f = *state;
+	int lock_byte = 0x10000, lock_page = lock_byte / 512 + 1;
+	struct index_writer w;
+	char text[300];
+	sqlite3 *sql;
+
+	for (int count = 196; count < 300; count++) {
+		sqlite3_test_control(SQLITE_TESTCTRL_PENDING_BYTE, lock_byte);
+		snprintf(text, sizeof(text),
+			 "CREATE TABLE t(a); WITH RECURSIVE c(i) AS (SELECT 1 "
+			 "UNION ALL SELECT i+1 FROM c LIMIT %d) INSERT INTO t "
+			 "SELECT CAST(printf('%%0*d', iif(i %% 9, 100, 700), i)"
+			 " AS BLOB) FROM c",
+			 count);
+		sql = make_file(f->a, 512, 0, text);
+		assert_int_equal(index_writer_open(&w, sql, 0), SQLITE_OK);
+		assert_true(w.root < (uint32_t)lock_page);
+		w.out.lock_page = (uint32_t)lock_page;
+		add_entries(&w, sql);
+		assert_int_equal(index_writer_end(&w), SQLITE_OK);
+		assert_true(w.out.count >= (uint32_t)lock_page - 1);
+		snprintf(text, sizeof(text),
+			 "PRAGMA writable_schema = ON; INSERT INTO "
+			 "sqlite_schema VALUES('index', 'i', 't', %u, "
+			 "'CREATE INDEX i ON t(a)'); PRAGMA writable_schema "
+			 "= RESET",
+			 w.root);
+		index_writer_release(&w);
+		app_run(sql, text);
+		assert_sound(sql);
+		sqlite3_close(sql);
 		sqlite3_test_control(SQLITE_TESTCTRL_PENDING_BYTE, 0x40000000);
 	}
 }
@@ -115,7 +180,7 @@ static void limits_of_sqlite_are_kept(void **state)
 	v.size = 498;
 	record_writer_set(&r, &v);
 	assert_int_equal(table_writer_add(&w, 2, &r), SQLITE_TOOBIG);
-	w.most = w.next - 1;
+	w.out.most = w.out.next - 1;
 	v.size = 497;
 	record_writer_set(&r, &v);
 	assert_int_equal(table_writer_add(&w, 3, &r), SQLITE_FULL);
@@ -130,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fixture_test(the_page_with_locks_stays_empty),
+		fixture_test(indexes_leave_the_page_with_locks_empty),
 		fixture_test(sqlite_goes_on_behind_what_we_wrote),
 		fixture_test(files_that_are_not_for_us_are_told),
 		fixture_test(limits_of_sqlite_are_kept),
