@@ -113,13 +113,17 @@ int hex_decode(unsigned char *out, const char *hex, size_t size)
 	return 0;
 }
 
-uint64_t hash_bytes64(const void *data, size_t size)
+uint64_t hash_bytes64_more(uint64_t so_far, const void *data, size_t size)
 {
 	const unsigned char *p = data;
-	uint64_t x = UINT64_C(0xcbf29ce484222325);
 	size_t i;
 
 	for (i = 0; i < size; i++)
-		x = (x ^ p[i]) * UINT64_C(0x100000001b3);
-	return hash_mix64(x);
+		so_far = (so_far ^ p[i]) * UINT64_C(0x100000001b3);
+	return so_far;
+}
+
+uint64_t hash_bytes64(const void *data, size_t size)
+{
+	return hash_mix64(hash_bytes64_more(HASH_BYTES64, data, size));
 }

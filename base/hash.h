@@ -53,4 +53,9 @@ static inline uint64_t hash_mix64(uint64_t x)
  *  then hash_mix64(). */
 uint64_t hash_bytes64(const void *data, size_t size);
 
+/** The same in steps: hash_mix64() of what the last one gave, and the first one
+ *  goes on from HASH_BYTES64. */
+uint64_t hash_bytes64_more(uint64_t so_far, const void *data, size_t size);
+#define HASH_BYTES64 UINT64_C(0xcbf29ce484222325)
+
 #endif /* BASE_HASH_H */

@@ -159,7 +159,10 @@ struct chunk_segment {
 	size_t held;    /* bytes put since the batch was stored */
 	uint64_t taken; /* see chunk_segment_taken() */
 
-	struct buffer key;
+	struct buffer keys[2]; /* ORDER_KEY: of this row and of the last */
+	int this_key;          /* which one is this row's */
+	size_t hashed;         /* bytes of the last one, to: */
+	uint64_t hash;
 	struct buffer path;  /* hint for the sink */
 	struct buffer shown; /* the table's name for people */
 	size_t path_root;    /* bytes of `path` up to the table's folder */

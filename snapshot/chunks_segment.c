@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "snapshot/catalog.h"
 #include "snapshot/chunks_internal.h"
+#include "snapshot/scan_internal.h"
 #include "snapshot/text.h"
 
 #define SHOWN_MAX 120 /* bytes of a name in a message */
@@ -23,8 +24,9 @@
  * stored at once. */
 #define HELD_MAX ((size_t)8 << 20)
 
-/* Memory for lines and cuts that is kept for the next run. */
+/* Memory for lines, keys and cuts that is kept for the next run. */
 #define LINES_KEPT ((size_t)4 << 20)
+#define KEYS_KEPT  ((size_t)64 << 10)
 #define CUTS_KEPT  ((size_t)1 << 12)
 
 /* Makes a second hash of the first, for the folders. */
@@ -162,7 +164,8 @@ void chunk_segment_free(struct chunk_segment *s)
 	row_shape_free(s->shape);
 	chunk_parts_release(&s->parts);
 	buffer_release(&s->lines);
-	buffer_release(&s->key);
+	buffer_release(&s->keys[0]);
+	buffer_release(&s->keys[1]);
 	buffer_release(&s->path);
 	buffer_release(&s->shown);
 	hasher_free(s->key_sha);
@@ -174,6 +177,9 @@ void chunk_segment_clear(struct chunk_segment *s)
 {
 	if (s->lines.capacity > LINES_KEPT)
 		buffer_release(&s->lines);
+	for (int i = 0; i < 2; i++)
+		if (s->keys[i].capacity > KEYS_KEPT)
+			buffer_release(&s->keys[i]);
 	if (s->cut_capacity > CUTS_KEPT) {
 		free(s->cuts);
 		s->cuts = NULL;
@@ -348,6 +354,41 @@ static int take_rowid(struct chunk_segment *s, int64_t *rowid,
 	return 0;
 }
 
+/* hash_bytes64() of a key, from where it differs from the last one: they
+ * ascend, so that is most often near its end. */
+static uint64_t hash_key(struct chunk_segment *s, const struct buffer *key,
+			 const struct buffer *last)
+{
+	size_t least = key->size < last->size ? key->size : last->size;
+	size_t same = scan_common(key->data, last->data, least);
+
+	if (same < s->hashed || !s->hashed) {
+		s->hashed = 0;
+		s->hash = HASH_BYTES64;
+	}
+	s->hash = hash_bytes64_more(s->hash, key->data + s->hashed,
+				    same - s->hashed);
+	s->hashed = same;
+	return hash_mix64(
+		hash_bytes64_more(s->hash, key->data + same, key->size - same));
+}
+
+/* The key of ORDER_KEY; it stays until the next one. */
+static int primary_key(struct chunk_segment *s, struct row_key *key,
+		       const struct value *values, struct error *err)
+{
+	struct buffer *bytes = &s->keys[s->this_key];
+
+	buffer_clear(bytes);
+	if (row_key_bytes(bytes, s->shape, values, NULL, 0, err) < 0)
+		return -1;
+	key->data = bytes->data;
+	key->size = bytes->size;
+	key->hash = hash_key(s, bytes, &s->keys[!s->this_key]);
+	s->this_key = !s->this_key;
+	return 0;
+}
+
 static int row_key(struct chunk_segment *s, struct row_key *key, size_t start,
 		   const struct value *values, struct error *err)
 {
@@ -355,16 +396,10 @@ static int row_key(struct chunk_segment *s, struct row_key *key, size_t start,
 		key->hash = hash_mix64((uint64_t)key->rowid);
 		return 0;
 	}
+	if (s->table->order == ORDER_KEY)
+		return primary_key(s, key, values, err);
 	key->data = s->lines.data + start;
 	key->size = s->lines.size - start - 1; /* without the newline */
-	if (s->table->order == ORDER_KEY) {
-		buffer_clear(&s->key);
-		if (row_key_bytes(&s->key, s->shape, values, key->data,
-				  key->size, err) < 0)
-			return -1;
-		key->data = s->key.data;
-		key->size = s->key.size;
-	}
 	key->hash = hash_bytes64(key->data, key->size);
 	return 0;
 }

@@ -50,6 +50,18 @@ static inline int scan_same(const char *a, const char *b, size_t size)
 	return scan_load(a + at) == scan_load(b + at);
 }
 
+/** How many bytes of both are the same, from their beginning on. */
+static inline size_t scan_common(const char *a, const char *b, size_t size)
+{
+	size_t n = 0;
+
+	while (size - n >= 8 && scan_load(a + n) == scan_load(b + n))
+		n += 8;
+	while (n < size && a[n] == b[n])
+		n++;
+	return n;
+}
+
 /** Not 0 when a byte is below `n` (at most 128). */
 static inline uint64_t scan_below(uint64_t w, unsigned char n)
 {

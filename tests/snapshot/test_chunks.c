@@ -324,7 +324,7 @@ static void chunks_are_listed_where_names_do_not_sort(void **state)
 {
 	struct world *w = *state;
 	struct buffer list = BUFFER_INIT;
-	char text[2000], name[32];
+	char text[20000], name[32];
 	unsigned char digest[HASH_SHA256_SIZE];
 	struct hasher *h;
 
@@ -332,15 +332,15 @@ static void chunks_are_listed_where_names_do_not_sort(void **state)
 	memset(text, 'x', sizeof(text));
 	assert_int_equal(hasher_new(&h, HASH_SHA256, NULL), 0);
 	buffer_str(&list, "0.jsonl\n");
-	for (int64_t id = 1; id <= 1000; id++) {
-		char key[16];
-		int size = snprintf(key, sizeof(key), "[%d]", (int)id);
-		int line = snprintf(NULL, 0, "{\"id\":%d,\"text\":\"\"}\n",
-				    (int)id) +
-			   (int)sizeof(text);
+	for (int64_t i = 1; i <= 1000; i++) {
+		/* keys that begin alike, for a few bytes and for many */
+		int64_t id = i < 300 ? i : INT64_C(1000000000000) + i * i * i;
+		char key[32];
+		int size = snprintf(key, sizeof(key), "[%" PRId64 "]", id);
+		int line = size + 16 + (int)sizeof(text); /* names, too */
 
 		assert_int_equal(add(w, id, text, sizeof(text)), 0);
-		if (id == 1 ||
+		if (i == 1 ||
 		    hash_bytes64(key, (size_t)size) >> 48 >= (uint64_t)line)
 			continue;
 		hasher_add(h, key, (size_t)size);
