@@ -15,7 +15,7 @@ void index_plan_release(struct index_plan *x)
 	memset(x, 0, sizeof(*x));
 }
 
-static int collation_of(const char *name, enum index_collation *out)
+int collation_of(const char *name, enum index_collation *out)
 {
 	static const char *const names[] = { "BINARY", "NOCASE", "RTRIM" };
 	int i;

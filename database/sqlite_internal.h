@@ -313,7 +313,7 @@ void feed_close(struct feed *f);
 /** Append "SELECT c0, ..., rowid FROM ..." or, for a wide one, "VALUES(...)" */
 void feed_select(sqlite3_str *text, const struct feed *f, int with_rowid);
 
-/* ---- sqlite_load.c ---- */
+/* ---- sqlite_affinity.c ---- */
 
 enum affinity {
 	AFFINITY_NONE,
@@ -326,5 +326,25 @@ enum affinity {
 /** The affinity that a declared type gives, as SQLite's documentation of
  *  types tells (section 3.1). */
 enum affinity affinity_of(const char *type, int strict);
+
+/** The class that a column would turn a value into, or NULL: it stays what it
+ *  is. */
+const char *affinity_conversion(enum affinity a, const struct value *v);
+
+/** Does any value of the class stay what it is? */
+static inline int affinity_keeps(enum affinity a, enum value_class class)
+{
+	switch (class) {
+	case VALUE_INTEGER:
+		return a != AFFINITY_TEXT && a != AFFINITY_REAL;
+	case VALUE_REAL:
+		return a == AFFINITY_NONE;
+	case VALUE_TEXT:
+	case VALUE_TEXT16:
+		return a == AFFINITY_NONE || a == AFFINITY_TEXT;
+	default:
+		return 1;
+	}
+}
 
 #endif /* DATABASE_SQLITE_INTERNAL_H */

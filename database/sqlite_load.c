@@ -8,11 +8,12 @@
  *
  * The rows of a plain table that has more than a few are not inserted: their
  * pages are written (sqlite_page_write.h), at a third of the cost.  What INSERT
- * would see to is seen to here: values are checked as for INSERT, rowids
- * ascend, and UNIQUE and PRIMARY KEY are enforced when their indexes are filled
- * from the rows.  NOT NULL and the types of a STRICT table are not, and need
- * no bare table then: a row that violates them is kept as it was.  CHECK and
- * foreign keys are off either way, and there are no triggers yet.
+ * would see to is seen to here: values are checked as for INSERT, rowids and
+ * the keys of WITHOUT ROWID tables ascend, and UNIQUE and PRIMARY KEY are
+ * enforced when their indexes are filled from the rows.  NOT NULL and the types
+ * of a STRICT table are not, and need no bare table then: a row that violates
+ * them is kept as it was.  CHECK and foreign keys are off either way, and there
+ * are no triggers yet.
  */
 #include "base/error.h"
 #include "database/sqlite_index_make.h"
@@ -20,7 +21,6 @@
 #include "database/sqlite_page_write.h"
 #include "snapshot/text.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,33 +40,6 @@ struct loader {
 	int failed;      /* 1 or -1: next_row() ended it, with an error */
 	struct error *err;
 };
-
-static int contains(const char *type, const char *word)
-{
-	size_t size = strlen(word);
-
-	for (; *type; type++)
-		if (!sqlite3_strnicmp(type, word, (int)size))
-			return 1;
-	return 0;
-}
-
-enum affinity affinity_of(const char *type, int strict)
-{
-	if (strict && !sqlite3_stricmp(type, "ANY"))
-		return AFFINITY_NONE;
-	if (contains(type, "INT"))
-		return AFFINITY_INTEGER;
-	if (contains(type, "CHAR") || contains(type, "CLOB") ||
-	    contains(type, "TEXT"))
-		return AFFINITY_TEXT;
-	if (!*type || contains(type, "BLOB"))
-		return AFFINITY_NONE;
-	if (contains(type, "REAL") || contains(type, "FLOA") ||
-	    contains(type, "DOUB"))
-		return AFFINITY_REAL;
-	return AFFINITY_NUMERIC;
-}
 
 /* There are no views yet that PRAGMA table_list would have to compile. */
 static int is_strict(sqlite3 *sql, const char *table, struct error *err)
@@ -172,88 +145,7 @@ static int begin_sequence(struct database *db, const struct table *t,
 	return sql_run(db->sql, "DELETE FROM main.sqlite_sequence", err);
 }
 
-/* ---- what SQLite would make of a value ---- */
-
-static size_t skip_spaces(const char *s, size_t size, size_t at)
-{
-	while (at < size && (s[at] == ' ' || (s[at] >= 9 && s[at] <= 13)))
-		at++;
-	return at;
-}
-
-static size_t skip_digits(const char *s, size_t size, size_t at)
-{
-	while (at < size && s[at] >= '0' && s[at] <= '9')
-		at++;
-	return at;
-}
-
-/* Is the whole text a number in SQLite's eyes: " -12.5e3 ", "7.", ".5"? */
-static int looks_numeric(const char *s, size_t size)
-{
-	size_t at = skip_spaces(s, size, 0), from, digits;
-
-	if (at < size && (s[at] == '+' || s[at] == '-'))
-		at++;
-	from = at;
-	at = skip_digits(s, size, at);
-	digits = at - from;
-	if (at < size && s[at] == '.') {
-		from = at + 1;
-		at = skip_digits(s, size, from);
-		digits += at - from;
-	}
-	if (!digits)
-		return 0;
-	if (at < size && (s[at] == 'e' || s[at] == 'E')) {
-		at++;
-		if (at < size && (s[at] == '+' || s[at] == '-'))
-			at++;
-		from = at;
-		at = skip_digits(s, size, at);
-		if (at == from)
-			return 0;
-	}
-	return skip_spaces(s, size, at) == size;
-}
-
-/* Would it become an INTEGER? */
-static int is_integral(double r)
-{
-	return r > -9223372036854775808.0 && r < 9223372036854775808.0 &&
-	       r == (double)(int64_t)r;
-}
-
-/* @return the class that the column would turn the value into, or NULL */
-static const char *conversion(enum affinity a, const struct value *v)
-{
-	int numeric;
-
-	switch (a) {
-	case AFFINITY_NONE:
-		return NULL;
-	case AFFINITY_TEXT:
-		return v->class == VALUE_INTEGER || v->class == VALUE_REAL
-			       ? "text"
-			       : NULL;
-	default:
-		break;
-	}
-	/* ill-formed UTF-16 may begin with a number: better bare than sorry */
-	numeric = v->class == VALUE_TEXT16 ||
-		  (v->class == VALUE_TEXT && looks_numeric(v->data, v->size));
-	if (numeric)
-		return "a number";
-	if (a == AFFINITY_REAL) {
-		/* SQLite keeps whole numbers of REAL columns as integers, and
-		 * there is no integer -0 */
-		if (v->class == VALUE_REAL && v->real == 0 && signbit(v->real))
-			return "0.0";
-		return v->class == VALUE_INTEGER ? "a real" : NULL;
-	}
-	return v->class == VALUE_REAL && is_integral(v->real) ? "an integer"
-							      : NULL;
-}
+/* ---- what is not loaded as it is ---- */
 
 static const struct column *value_column(const struct loader *l, size_t value)
 {
@@ -285,7 +177,9 @@ static int check_row(struct loader *l, const struct value *values,
 	for (i = 0; i < l->value_count; i++) {
 		if ((int)i == l->rowid_value)
 			continue;
-		becomes = conversion(l->affinities[i], &values[i]);
+		if (affinity_keeps(l->affinities[i], values[i].class))
+			continue;
+		becomes = affinity_conversion(l->affinities[i], &values[i]);
 		if (!becomes)
 			continue;
 		error_set(
@@ -306,13 +200,12 @@ static int check_text(const struct loader *l, const struct value *v,
 {
 	const char *name = l->table->name;
 
-	if (v->class == VALUE_TEXT && l->db->encoding != ENCODING_UTF8 &&
-	    !text_is_utf8(v->data, v->size))
+	if (v->class == VALUE_TEXT && !text_is_utf8(v->data, v->size))
 		return error_set(err, ERROR_DAMAGE,
 				 "table '%.200s': a text for a UTF-16 database "
 				 "is no well-formed UTF-8",
 				 name);
-	if (v->class != VALUE_TEXT16)
+	if (v->class == VALUE_TEXT)
 		return 0;
 	if (l->db->encoding == ENCODING_UTF8)
 		return error_set(err, ERROR_DAMAGE,
@@ -331,7 +224,9 @@ static int check_text(const struct loader *l, const struct value *v,
 static int check_texts(const struct loader *l, struct error *err)
 {
 	for (size_t i = 0; i < l->value_count; i++)
-		if (l->feed.values[i].class >= VALUE_TEXT &&
+		if ((l->feed.values[i].class == VALUE_TEXT16 ||
+		     (l->feed.values[i].class == VALUE_TEXT &&
+		      l->db->encoding != ENCODING_UTF8)) &&
 		    check_text(l, &l->feed.values[i], err) < 0)
 			return -1;
 	return 0;
@@ -401,13 +296,14 @@ static int insert_rows(struct loader *l, struct error *err)
 #define PAGE_ROWS_MIN 64
 
 /* A stored generated column is computed by INSERT; what SQLite has tables of
- * its own for, it may keep in memory. */
+ * its own for, it may keep in memory.  Rows that don't come by their primary
+ * key are put in their places by INSERT, into the bare table. */
 static int fits_pages(const struct loader *l)
 {
 	const struct table *t = l->table;
 
-	if (t->order != ORDER_ROWID || t->rows < PAGE_ROWS_MIN ||
-	    l->db->encoding != ENCODING_UTF8 ||
+	if ((t->order != ORDER_ROWID && (t->order != ORDER_KEY || l->bare)) ||
+	    t->rows < PAGE_ROWS_MIN || l->db->encoding != ENCODING_UTF8 ||
 	    !sqlite3_strnicmp(t->name, "sqlite_", 7))
 		return 0;
 	for (size_t i = 0; i < t->column_count; i++)
@@ -502,6 +398,50 @@ done:
 }
 
 /* @return as database_load() */
+static int write_keyed(struct loader *l, struct key_writer *w,
+		       struct error *err)
+{
+	int rc;
+
+	while (l->feed.next(&l->feed) > 0) {
+		rc = key_writer_add(w, l->feed.values);
+		if (rc == SQLITE_CONSTRAINT) {
+			error_set(err, ERROR_DAMAGE,
+				  "rows of table '%.200s' are refused: they do "
+				  "not ascend by their primary key",
+				  l->table->name);
+			return 1;
+		}
+		if (rc != SQLITE_OK)
+			return write_failed(l, rc, err);
+	}
+	if (l->failed)
+		return l->failed;
+	rc = key_writer_end(w);
+	return rc == SQLITE_OK ? 0 : write_failed(l, rc, err);
+}
+
+/* The rows of a table WITHOUT ROWID. @return as write_rows() */
+static int write_keys(struct loader *l, uint32_t root, struct error *err)
+{
+	struct key_writer w;
+	int rc = key_writer_plan(&w, l->db->sql, l->table, l->affinities,
+				 l->value_count, err);
+
+	if (rc == 0) {
+		rc = key_writer_open(&w, l->db->sql, root);
+		if (rc == SQLITE_OK)
+			rc = write_keyed(l, &w, err);
+		else
+			rc = rc == SQLITE_NOTADB ? 2 : write_failed(l, rc, err);
+	} else if (rc > 0) {
+		rc = 2;
+	}
+	key_writer_release(&w);
+	return rc;
+}
+
+/* @return as database_load() */
 static int reindex(struct loader *l, const char *name, struct error *err)
 {
 	sqlite3 *sql = l->db->sql;
@@ -535,10 +475,12 @@ static int load_pages(struct loader *l, struct error *err)
 	if (root_page(l, &root, err) < 0 ||
 	    sql_run(l->db->sql, "COMMIT", err) < 0)
 		return -1;
-	rc = write_rows(l, root, err);
+	rc = l->table->order == ORDER_KEY ? write_keys(l, root, err)
+					  : write_rows(l, root, err);
 	if (rc == 1 || rc < 0)
 		return rc;
-	if (rc == 0 && index_fill(l->db, l->table, &rest, err) < 0)
+	if (rc == 0 && l->table->order == ORDER_ROWID &&
+	    index_fill(l->db, l->table, &rest, err) < 0)
 		rc = -1;
 	if (rc >= 0 && sql_run(l->db->sql, "BEGIN", err) < 0)
 		rc = -1;

@@ -20,7 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "database/sqlite_internal.h"
+#include "database/sqlite_pages.h"
 #include "snapshot/value.h"
 
 /* ---- sqlite_record_write.c ---- */
@@ -214,5 +216,50 @@ int index_writer_add(struct index_writer *w, const void *record, size_t size);
  *  index.  A new one is still to be told to SQLite. */
 int index_writer_end(struct index_writer *w);
 void index_writer_release(struct index_writer *w);
+
+/* ---- sqlite_key_write.c ---- */
+
+struct key_writer {
+	struct index_writer out;
+	struct record_writer record;
+	/* by place in a record: the key's columns first */
+	struct key_column {
+		size_t value;
+		enum index_collation collation;
+		int descending;
+	} * columns;
+	enum affinity *affinities;
+	struct value *values; /* the row that was added last */
+	size_t count, key_count;
+	struct buffer bytes;   /* its record */
+	struct buffer keys[2]; /* its key, and that of the one before, in turn
+				*/
+	uint64_t rows;
+};
+
+/**
+ * Find out how a WITHOUT ROWID table's rows are to be written.  Release it in
+ * any case.
+ *
+ * @param affinities  of the values, copied
+ * @return 0; 1: INSERT has to write them; -1
+ */
+int key_writer_plan(struct key_writer *w, sqlite3 *sql, const struct table *t,
+		    const enum affinity *affinities, size_t values,
+		    struct error *err);
+
+/** As table_writer_open(). */
+int key_writer_open(struct key_writer *w, sqlite3 *sql, uint32_t root);
+
+/**
+ * Add a row.
+ * @return SQLITE_CONSTRAINT: its key does not come after that of the row
+ *         before, or cannot be told to; SQLITE_TOOBIG
+ */
+int key_writer_add(struct key_writer *w, const struct value *values);
+
+/** As table_writer_end(). */
+int key_writer_end(struct key_writer *w);
+void key_writer_release(struct key_writer *w);
 
 #endif /* DATABASE_SQLITE_PAGE_WRITE_H */

@@ -238,6 +238,9 @@ int cells_next(struct cells *c, struct cell *out);
 
 enum index_collation { COLLATION_BINARY, COLLATION_NOCASE, COLLATION_RTRIM };
 
+/** @param name  NULL is allowed. @return 0; 1: it is none of these */
+int collation_of(const char *name, enum index_collation *out);
+
 /* An index of a rowid table of a UTF-8 database, in columns of the table. */
 struct index_plan {
 	uint32_t root;

@@ -203,6 +203,66 @@ static void written_rowids_that_do_not_ascend_are_refused(void **state)
 	reader_close(&r);
 }
 
+/* Rows (2, 1) and (1, 2). */
+struct two_rows {
+	struct row_source source; /* first */
+	struct value values[2];
+};
+
+static int two_rows_next(struct row_source *source, int64_t *rowid,
+			 const struct value **values, struct error *err)
+{
+	struct two_rows *r = (struct two_rows *)source;
+
+	(void)err;
+	*rowid = 0;
+	r->values[0].integer--;
+	r->values[1].integer++;
+	*values = r->values;
+	return r->values[0].integer > 0;
+}
+
+static int load_two(struct reader *r, const char *path, int bare,
+		    struct error *err)
+{
+	struct two_rows rows = { { two_rows_next },
+				 { { VALUE_INTEGER, { 3 }, NULL, 0 },
+				   { VALUE_INTEGER, { 0 }, NULL, 0 } } };
+	const struct table *t = &r->catalog->tables[0];
+	struct database *db;
+	int rc;
+
+	assert_int_equal(database_create(&db, path, r->catalog, NULL, err), 0);
+	assert_int_equal(database_create_table(db, t, bare, err), 0);
+	rc = database_load(db, t, &rows.source, err);
+	if (rc == 0)
+		assert_int_equal(database_complete(db, err), 0);
+	database_close(db);
+	return rc;
+}
+
+static void written_keys_that_do_not_ascend_need_a_bare_table(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state, "CREATE TABLE t(a PRIMARY KEY, b) WITHOUT ROWID");
+	struct error err = ERROR_INIT;
+
+	expect_many_rows(&r);
+	assert_int_equal(load_two(&r, f->b, 0, &err), 1);
+	assert_string_equal(err.message,
+			    "rows of table 't' are refused: they do not ascend "
+			    "by their primary key");
+	assert_int_equal(err.code, ERROR_DAMAGE);
+	error_clear(&err);
+	unlink(f->b);
+	assert_int_equal(load_two(&r, f->b, 1, &err), 0);
+	assert_sql(f->b, "SELECT group_concat(a || '-' || b) FROM t",
+		   "1-2,2-1");
+	assert_sql(f->b, "PRAGMA integrity_check", "ok");
+	reader_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +275,7 @@ int main(void)
 		fixture_test(
 			written_rows_need_no_bare_table_for_null_and_types),
 		fixture_test(written_rowids_that_do_not_ascend_are_refused),
+		fixture_test(written_keys_that_do_not_ascend_need_a_bare_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
