@@ -198,6 +198,7 @@ static int spill(struct sorter *s, struct error *err)
 	if (begin_run(s, err) < 0 || sort_pieces(s, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->count; i++) {
+		sorter_expect(s->lines.data, &s->pieces[i], s->count - i);
 		line = sorter_line(s->lines.data, &s->pieces[i], &size);
 		if (write_line(s, line, size, err) < 0)
 			return -1;
@@ -405,6 +406,7 @@ int sorter_next(struct sorter *s, const char **line, size_t *size,
 		return merge_next(s, line, size, err);
 	if (s->next == s->count)
 		return 0;
+	sorter_expect(s->lines.data, &s->pieces[s->next], s->count - s->next);
 	*line = sorter_line(s->lines.data, &s->pieces[s->next++], &bytes);
 	*size = (size_t)bytes;
 	return 1;

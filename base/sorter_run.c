@@ -45,9 +45,11 @@ static int in_order(struct run_sort *r, const struct piece *p, size_t count)
 {
 	size_t i;
 
-	for (i = 1; i < count; i++)
+	for (i = 1; i < count; i++) {
+		sorter_expect(r->lines, &p[i], count - i);
 		if (compare(&p[i - 1], &p[i], r) > 0)
 			return 0;
+	}
 	return 1;
 }
 
@@ -92,6 +94,7 @@ static void next_words(const struct run_sort *r, struct piece *p, size_t count)
 	size_t i;
 
 	for (i = 0; i < count; i++) {
+		sorter_expect(r->lines, &p[i], count - i);
 		line = sorter_line(r->lines, &p[i], &size);
 		p[i].word = sorter_word(line, (size_t)size, r->depth);
 	}
@@ -111,6 +114,7 @@ static void sort_pieces(struct run_sort *r, struct piece *p, size_t count)
 	sort_words(r, p, count);
 	r->depth += SORTER_WORD;
 	for (first = 0; first < count; first = end) {
+		sorter_expect(r->lines, &p[first], count - first);
 		end = first + 1;
 		while (end < count && p[end].word == p[first].word)
 			end++;
