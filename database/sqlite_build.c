@@ -2,8 +2,9 @@
  * sqlite_build.c - a new database from a catalog
  *
  * The catalog may come from a branch that others can write.  CREATE TABLE and
- * CREATE INDEX have to run, because they make b-trees: each is checked first
- * (sql_text.c) and runs guarded (sqlite_entry.c).  All else goes into the
+ * CREATE INDEX have to run, because they make b-trees, or say how we are to
+ * (sqlite_index_build.c): each is checked first (sql_text.c) and runs guarded
+ * (sqlite_entry.c).  All else goes into the
  * schema as a row, so nothing of it runs: views and triggers keep their exact
  * text and order, whatever they refer to.
  */

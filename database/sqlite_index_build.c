@@ -157,6 +157,29 @@ static int is_unique(struct database *twin, const char *table, const char *name)
 	return unique;
 }
 
+/* SQLite has not read yet what we told its schema: when a name is there twice,
+ * it has to, to say so. @return 0, 1 or -1 */
+static int name_is_taken(struct database *db, const char *name,
+			 struct error *err)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (sql_prepare(db->sql, &st, err,
+			"SELECT 1 FROM main.sqlite_schema "
+			"WHERE name = '%q' COLLATE NOCASE",
+			name) < 0)
+		return -1;
+	rc = sql_step(st, err);
+	sqlite3_finalize(st);
+	if (rc > 0 && sql_run(db->sql,
+			      "PRAGMA writable_schema = RESET;"
+			      "PRAGMA writable_schema = ON",
+			      err) < 0)
+		return -1;
+	return rc;
+}
+
 static int tell_schema(struct database *db, const struct entry *e,
 		       uint32_t root, struct error *err)
 {
@@ -183,10 +206,10 @@ int index_create(struct database *db, const struct entry *e, struct error *err)
 	struct database *twin;
 	char what[320];
 	uint32_t root = 0;
-	int unique, rc;
+	int unique, rc = name_is_taken(db, e->name, err);
 
-	if (!is_for_us(db, t))
-		return 1;
+	if (rc || !is_for_us(db, t))
+		return rc < 0 ? -1 : 1;
 	twin = twin_of(db);
 	if (!twin ||
 	    (!has_table(twin, t->name) &&

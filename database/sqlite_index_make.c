@@ -20,6 +20,9 @@
 
 #define ROWS_BETWEEN 4096 /* questions whether to stop */
 
+/* SQLite can leave the rest of a longer row where it is. */
+#define ROW_MAX ((uint64_t)8 << 20)
+
 /* What stands at the end of a line. */
 struct line_end {
 	uint32_t key_size; /* with the rowid */
@@ -128,6 +131,8 @@ static int read_values(struct maker *k, const struct cell *c)
 	int rc;
 
 	rc = record_read(&k->plan, c->local, c->local_size, 0, k->values);
+	if (rc && c->size > ROW_MAX)
+		return 1;
 	if (rc && c->local_size < c->size) {
 		rc = cell_payload(&k->pages, c, k->more, &k->payload);
 		if (rc)

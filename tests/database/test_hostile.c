@@ -394,6 +394,35 @@ static void what_else_a_text_makes_is_found(void **state)
 	reader_close(&r);
 }
 
+static void an_index_cannot_have_the_name_of_another_thing(void **state)
+{
+	static const char *const taken[] = { "i2", "T2" };
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state, "CREATE TABLE t1(a); CREATE TABLE t2(a); INSERT INTO t1 "
+		       "VALUES(1); CREATE INDEX i1 ON t1(a); CREATE INDEX i2 "
+		       "ON t1(a)");
+	struct error err = ERROR_INIT;
+	struct entry *e = r.catalog->entries;
+
+	expect_many_rows(&r);
+	while (strcmp(e->name, "i1") != 0)
+		e++;
+	for (size_t i = 0; i < 2; i++) {
+		memcpy(e->name, taken[i], 2);
+		memcpy(strstr(e->sql, i ? "i2" : "i1"), taken[i], 2);
+		error_clear(&err);
+		assert_int_equal(build(&r, f->b, 0, 0, NULL, &err), -1);
+		assert_string_equal(
+			err.message,
+			i ? "cannot create index 'T2': there is already a "
+			    "table named T2"
+			  : "cannot create index 'i2': index i2 already "
+			    "exists");
+	}
+	reader_close(&r);
+}
+
 static void odd_layouts_become_sqlites_own(void **state)
 {
 	struct fixture *f = *state;
@@ -462,6 +491,7 @@ int main(void)
 		fixture_test(rows_of_the_schema_are_read_as_sqlite_will),
 		fixture_test(nothing_runs_while_a_database_is_built),
 		fixture_test(what_else_a_text_makes_is_found),
+		fixture_test(an_index_cannot_have_the_name_of_another_thing),
 		fixture_test(odd_layouts_become_sqlites_own),
 		fixture_test(a_table_without_text_is_refused),
 		fixture_test(values_that_cannot_be_are_refused),

@@ -145,6 +145,11 @@ static void columns_are_kept_as_their_table_keeps_them(void **state)
 	assert_made(*state, &c, 62);
 	c.create = "CREATE UNIQUE INDEX i ON t(id DESC)";
 	assert_made(*state, &c, 62);
+	/* what stands in front of such a row is enough */
+	c.setup = "CREATE TABLE t(a, b); INSERT INTO t VALUES(2, "
+		  "zeroblob(9000000)), (1, 0)";
+	c.create = "CREATE INDEX i ON t(a)";
+	assert_made(*state, &c, 2);
 }
 
 static void rows_without_an_entry_are_left_out(void **state)
@@ -236,6 +241,9 @@ static void what_we_do_not_know_is_left_to_sqlite(void **state)
 		{ .setup = "CREATE TABLE t(a); INSERT INTO t VALUES(1), (2);"
 			   "ALTER TABLE t ADD COLUMN b DEFAULT 5",
 		  .create = "CREATE INDEX i ON t(b)" },
+		{ .setup = "CREATE TABLE t(b, a); INSERT INTO t VALUES("
+			   "zeroblob(9000000), 1)",
+		  .create = "CREATE INDEX i ON t(a)" },
 		{ .setup = "PRAGMA auto_vacuum = 1; CREATE TABLE t(a);"
 			   "INSERT INTO t VALUES(1), (2)",
 		  .create = "CREATE INDEX i ON t(a)" },
