@@ -47,7 +47,9 @@ static int table_root(struct database *db, const struct table *t, uint32_t *out,
 	return rc < 0 ? -1 : *out < 2;
 }
 
-/* Which rows a partial index has. @return 0; 1: not for us to say */
+/* Which rows a partial index has.  Where a column is NOT NULL, SQLite asks no
+ * row, so what it does with a NULL all the same is its own.
+ * @return 0; 1: not for us to say */
 static int plan_filter(struct index_making *m, const struct index_plan *x)
 {
 	char *name = x->where ? statement_null_test(x->where, &m->filter_null)
@@ -61,6 +63,10 @@ static int plan_filter(struct index_making *m, const struct index_plan *x)
 		    !t->columns[i].generated && (int)i != t->rowid_column)
 			m->filter = table_value(t, (int)i);
 	free(name);
+	for (i = 0; m->filter >= 0 && i < m->rows->field_count; i++)
+		if (m->rows->fields[i].value == m->filter &&
+		    m->rows->fields[i].not_null)
+			return 1;
 	return x->where && m->filter < 0;
 }
 

@@ -178,8 +178,9 @@ int cell_payload(const struct pages *p, const struct cell *c,
 
 /* One column as it lies in a record. */
 struct field {
-	int value; /* which of the scan's values it is; -1: none */
-	int real;  /* REAL affinity: an integer in it means a real */
+	int value;    /* which of the scan's values it is; -1: none */
+	int real;     /* REAL affinity: an integer in it means a real */
+	int not_null; /* as SQLite believes, whatever the rows hold */
 
 	/* where a record ends before it: the column was added later */
 	int strange;          /* not known what it is: odd */

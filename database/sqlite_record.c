@@ -358,6 +358,7 @@ static void add_field(struct record_plan *plan, const struct table *t,
 	plan->field_count++;
 	f->value = generated ? -1 : (int)plan->value_count++;
 	f->real = affinity == AFFINITY_REAL;
+	f->not_null = sqlite3_column_int(st, 3);
 	f->strange = read_default(f, affinity, encoding,
 				  (const char *)sqlite3_column_text(st, 4));
 	if (t->rowid_column == (int)column) {

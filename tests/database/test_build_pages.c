@@ -76,6 +76,32 @@ static void indexes_of_all_kinds_come_back(void **state)
 	reader_close(&r);
 }
 
+/* SQLite takes the NOT NULL for granted, so that each row has an entry in the
+ * one and none in the other. */
+static void
+null_where_a_column_is_not_null_is_indexed_as_by_sqlite(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = read_made(
+		state,
+		"CREATE TABLE t(a, b); WITH RECURSIVE c(i) AS (SELECT 1 UNION "
+		"ALL SELECT i+1 FROM c WHERE i<1500) INSERT INTO t SELECT "
+		"nullif(i % 5, 0), i FROM c;"
+		"CREATE INDEX is_null ON t(b) WHERE a IS NULL;"
+		"CREATE INDEX not_null ON t(b) WHERE a IS NOT NULL;"
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+		"sql='CREATE TABLE t(a NOT NULL, b)' WHERE name='t'");
+
+	expect_many_rows(&r);
+	build_well(&r, f->b);
+	assert_same(&r, f->b);
+	assert_sql(f->b,
+		   "SELECT count(*) FROM pragma_integrity_check(1000) WHERE "
+		   "integrity_check <> 'NULL value in t.a'",
+		   "0");
+	reader_close(&r);
+}
+
 /* What is not unique was written, and is taken back. */
 static void a_unique_index_that_is_left_out_leaves_nothing(void **state)
 {
@@ -268,6 +294,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		fixture_test(written_tables_have_their_indexes_and_sequences),
 		fixture_test(indexes_of_all_kinds_come_back),
+		fixture_test(
+			null_where_a_column_is_not_null_is_indexed_as_by_sqlite),
 		fixture_test(a_unique_index_that_is_left_out_leaves_nothing),
 		fixture_test(stored_columns_and_utf16_are_left_to_sqlite),
 		fixture_test(
