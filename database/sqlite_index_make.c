@@ -341,6 +341,16 @@ static int attempt(struct maker *k, uint32_t *root, struct error *err)
 	return rc;
 }
 
+/* Lines to be sorted take more room than the index, for a while and beside it.
+ * SQLite sorts elsewhere, and has its words for a disk that is really full. */
+static int is_for_room(const struct maker *k, int rc, struct error *err)
+{
+	if (rc >= 0 || !k->sorter || !err || err->code != ERROR_NOSPACE)
+		return rc;
+	error_clear(err);
+	return FOR_SQLITE;
+}
+
 int index_make(const struct index_making *m, uint32_t *root, struct error *err)
 {
 	struct maker k;
@@ -355,6 +365,7 @@ int index_make(const struct index_making *m, uint32_t *root, struct error *err)
 		rc = new_sorter(&k, err);
 		if (rc == 0)
 			rc = attempt(&k, root, err);
+		rc = is_for_room(&k, rc, err);
 	}
 	sorter_free(k.sorter);
 	cells_release(&k.cells);

@@ -7,12 +7,15 @@
  */
 #include "base/error.h"
 #include "database/sqlite_internal.h"
+#include "snapshot/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* No schema's statement wants more functions. */
 #define STAND_INS_MAX 200
+
+#define SHOWN_MAX 300 /* bytes of what is told of one */
 
 int names_has(const struct names *n, const char *name)
 {
@@ -170,8 +173,9 @@ static void tell(struct buffer *out, const char *kind, const struct names *n)
 	for (i = 0; i < n->count; i++) {
 		if (out->size)
 			buffer_str(out, ", ");
-		buffer_printf(out, "%s%.200s%s", kind, n->items[i],
-			      *kind ? "'" : "");
+		buffer_str(out, kind);
+		text_display(out, n->items[i], strlen(n->items[i]), SHOWN_MAX);
+		buffer_str(out, *kind ? "'" : "");
 	}
 }
 

@@ -279,6 +279,22 @@ def small_part():
         same("little.db", "small/live.db")
     dbstow("export", "big.db", "--output", "small/doc.json", status=1, err="~dbstow: cannot write '.*doc.json': No space left on device")
     check(sorted(os.listdir("small")) == ["live.db", "scratch"], "left %s" % os.listdir("small"))
+
+    # an index that can't be sorted beside the target is sorted elsewhere
+    os.mkdir("narrow")
+    run("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", "narrow")
+    sql("wide.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); CREATE INDEX tv ON t(v)")
+    db = sqlite3.connect("wide.db")
+    db.executemany("INSERT INTO t(v) VALUES(?)", ((noise.randbytes(100).hex(),) for _ in range(40000)))
+    db.commit()
+    db.close()
+    sql("wide.db", "VACUUM")
+    new_repo("wide")
+    dbstow("export", "wide.db", "--repo", "wide", "--no-drill")
+    dbstow("restore", "--repo", "wide", "--to", "narrow/wide.db", env={"TMPDIR": os.getcwd()})
+    same("wide.db", "narrow/wide.db")
+    check(os.path.getsize("narrow/wide.db") == os.path.getsize("wide.db"), "size")
+    check(os.listdir("narrow") == ["wide.db"], "left %s" % os.listdir("narrow"))
     print("a small file system: done")
 
 

@@ -99,19 +99,19 @@ static void a_unique_index_against_its_rows_is_left_out(void **state)
 		"CREATE TABLE t(a, b); WITH RECURSIVE c(i) AS (SELECT 1 UNION "
 		"ALL SELECT i+1 FROM c WHERE i<3000) INSERT INTO t SELECT "
 		"hex(zeroblob(40)) || min(i, 2999), i FROM c;"
-		"CREATE INDEX i ON t(a); CREATE INDEX j ON t(b);"
+		"CREATE INDEX \"i\x1b[1m\" ON t(a); CREATE INDEX j ON t(b);"
 		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
-		"sql='CREATE UNIQUE INDEX i ON t(a)' WHERE name='i'");
+		"sql='CREATE UNIQUE INDEX \"i\x1b[1m\" ON t(a)' WHERE name LIKE 'i%'");
 
 	assert_int_equal(build(&r, f->b, 0, 0, NULL, &err), -1);
 	assert_string_equal(err.message,
-			    "index 'i' does not fit its rows: UNIQUE "
+			    "index 'i?[1m' does not fit its rows: UNIQUE "
 			    "constraint failed: t.a; restore with --stand-ins "
 			    "to leave it out");
 	assert_int_equal(err.code, ERROR_STANDIN);
 	error_clear(&err);
 	assert_int_equal(build(&r, f->b, 1, 0, &told, &err), 0);
-	assert_string_equal(buffer_cstr(&told), "left out index 'i'");
+	assert_string_equal(buffer_cstr(&told), "left out index 'i\\x1b[1m'");
 	assert_sql(f->b, "SELECT group_concat(name) FROM sqlite_schema", "t,j");
 	assert_sql(f->b, "SELECT count(*) FROM t", "3000");
 	assert_sql(f->b, "PRAGMA integrity_check", "ok");
