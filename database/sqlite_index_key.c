@@ -5,6 +5,7 @@
  * its bits turned so that they ascend, and what an INTEGER differs from it:
  * both ascend with the number, and 1 and 1.0 are the same.  In texts and blobs
  * 0 is 0 255, and 0 0 ends them, so that a value comes before those it begins.
+ * A text under NOCASE that has a 0 ends with 0 1 and its size instead.
  * All bytes are turned where the column descends.
  */
 #include "database/sqlite_index_make.h"
@@ -56,29 +57,38 @@ static void add_bytes(struct buffer *out, const char *data, size_t size)
 	buffer_add(out, "\0", 2);
 }
 
-static int add_text(struct buffer *out, const struct value *v,
-		    enum index_collation collation)
+/* NOCASE looks no further than the first 0: behind it only lengths count. */
+static void add_folded(struct buffer *out, const char *data, size_t size)
 {
-	size_t size = v->size, i;
+	unsigned char end[10] = { 0, 0 };
+	const char *zero = size ? memchr(data, 0, size) : NULL;
+	size_t plain = zero ? (size_t)(zero - data) : size, i;
+
+	for (i = 0; i < plain; i++) {
+		char c = data[i];
+
+		buffer_byte(out, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
+	}
+	if (zero) {
+		end[1] = 1;
+		number_write(end + 2, size, 8);
+	}
+	buffer_add(out, end, zero ? sizeof(end) : 2);
+}
+
+static void add_text(struct buffer *out, const struct value *v,
+		     enum index_collation collation)
+{
+	size_t size = v->size;
 
 	buffer_byte(out, KEY_TEXT);
 	if (collation == COLLATION_RTRIM)
 		while (size && v->data[size - 1] == ' ')
 			size--;
-	if (collation != COLLATION_NOCASE) {
+	if (collation == COLLATION_NOCASE)
+		add_folded(out, v->data, size);
+	else
 		add_bytes(out, v->data, size);
-		return 0;
-	}
-	/* behind a NUL it compares nothing but lengths */
-	if (size && memchr(v->data, 0, size))
-		return 1;
-	for (i = 0; i < size; i++) {
-		char c = v->data[i];
-
-		buffer_byte(out, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
-	}
-	buffer_add(out, "\0", 2);
-	return 0;
 }
 
 int index_key_add(struct buffer *out, const struct value *v,
@@ -96,7 +106,7 @@ int index_key_add(struct buffer *out, const struct value *v,
 		add_number(out, v);
 		break;
 	case VALUE_TEXT:
-		rc = add_text(out, v, collation);
+		add_text(out, v, collation);
 		break;
 	case VALUE_BLOB:
 		buffer_byte(out, KEY_BLOB);
