@@ -15,7 +15,6 @@
 #include "database/sqlite_index_make.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Fewer are not worth the way. */
@@ -47,29 +46,6 @@ static int table_root(struct database *db, const struct table *t, uint32_t *out,
 	return rc < 0 ? -1 : *out < 2;
 }
 
-/* Which rows a partial index has.  Where a column is NOT NULL, SQLite asks no
- * row, so what it does with a NULL all the same is its own.
- * @return 0; 1: not for us to say */
-static int plan_filter(struct index_making *m, const struct index_plan *x)
-{
-	char *name = x->where ? statement_null_test(x->where, &m->filter_null)
-			      : NULL;
-	const struct table *t = m->table;
-	size_t i;
-
-	m->filter = -1;
-	for (i = 0; name && i < t->column_count; i++)
-		if (!sqlite3_stricmp(t->columns[i].name, name) &&
-		    !t->columns[i].generated && (int)i != t->rowid_column)
-			m->filter = table_value(t, (int)i);
-	free(name);
-	for (i = 0; m->filter >= 0 && i < m->rows->field_count; i++)
-		if (m->rows->fields[i].value == m->filter &&
-		    m->rows->fields[i].not_null)
-			return 1;
-	return x->where && m->filter < 0;
-}
-
 /* Plan and make the index that `where` knows by its name: the database itself,
  * or its twin. @return as index_make() */
 static int make(struct database *db, struct database *where,
@@ -91,7 +67,7 @@ static int make(struct database *db, struct database *where,
 		rc = index_plan_read(&plan, where, t, &rows, name, partial,
 				     err);
 	if (rc == 0)
-		rc = plan_filter(&m, &plan);
+		rc = plan.where && plan.filter < 0;
 	if (rc == 0)
 		rc = table_root(db, t, &m.table_root, err);
 	plan.unique = unique;

@@ -86,7 +86,7 @@ static int plan_field(struct maker *k, size_t column)
 		if (f->real)
 			k->affinities[i] = AFFINITY_REAL;
 	}
-	if (from->value >= 0 && from->value == k->m->filter) {
+	if (from->value >= 0 && from->value == x->filter) {
 		if (f->value < 0)
 			f->value = (int)x->column_count;
 		k->filter = (size_t)f->value;
@@ -119,8 +119,7 @@ static int plan_record(struct maker *k, struct error *err)
 
 static int has_entry(const struct maker *k)
 {
-	return k->m->filter < 0 ||
-	       k->m->filter_null == (k->values[k->filter].class == VALUE_NULL);
+	return index_plan_takes(k->m->plan, &k->values[k->filter]);
 }
 
 /* Most of a long row is not needed. @return 0; 1; -1 */

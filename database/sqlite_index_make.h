@@ -44,13 +44,10 @@ struct index_making {
 	const struct table *table;
 	uint32_t table_root;
 	const struct record_plan *rows; /* how its records are read */
-	const struct index_plan *plan;  /* with `unique` set */
-	int filter; /* value of which it depends whether a row has an entry, or
-		       -1: all have */
-	int filter_null;   /* those where it is NULL, instead of those where not
-			    */
-	const char *what;  /* "table 'x'", for errors */
-	size_t sort_bytes; /* INDEX_SORT_BYTES, or less */
+	const struct index_plan *plan;  /* with `unique` set; its filter tells
+					   which rows it has */
+	const char *what;               /* "table 'x'", for errors */
+	size_t sort_bytes;              /* INDEX_SORT_BYTES, or less */
 };
 
 /**

@@ -121,11 +121,34 @@ static int plan_rows(struct index_plan *x, struct database *db,
 	return !rc || x->root < 2 || !x->where != !partial;
 }
 
+/* By the rows' own values we can tell what "c IS NULL" and "c IS NOT NULL" are
+ * about.  Where a column is NOT NULL, SQLite asks no row, so what it does with
+ * a NULL all the same is its own. */
+static void plan_filter(struct index_plan *x, const struct table *t,
+			const struct record_plan *rows)
+{
+	char *name = x->where ? statement_null_test(x->where, &x->filter_null)
+			      : NULL;
+	size_t i;
+
+	x->filter = -1;
+	for (i = 0; name && i < t->column_count; i++)
+		if (!sqlite3_stricmp(t->columns[i].name, name) &&
+		    !t->columns[i].generated && (int)i != t->rowid_column &&
+		    !field_of(rows, t, (int)i)->not_null)
+			x->filter = table_value(t, (int)i);
+	free(name);
+}
+
 int index_plan_read(struct index_plan *out, struct database *db,
 		    const struct table *t, const struct record_plan *rows,
 		    const char *name, int partial, struct error *err)
 {
 	int rc = plan_columns(out, db, t, rows, name, err);
 
-	return rc ? rc : plan_rows(out, db, name, partial, err);
+	if (rc == 0)
+		rc = plan_rows(out, db, name, partial, err);
+	if (rc == 0)
+		plan_filter(out, t, rows);
+	return rc;
 }

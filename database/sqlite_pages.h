@@ -254,7 +254,9 @@ struct index_plan {
 	size_t column_count; /* with the rowid */
 	size_t key_count;    /* those that UNIQUE is about */
 	struct record_plan record;
-	char *where; /* which rows a partial index has, in SQL; or NULL */
+	char *where;     /* which rows a partial index has, in SQL; or NULL */
+	int filter;      /* which of the table's scan alone tells that; or -1 */
+	int filter_null; /* those where it is NULL; else those where it isn't */
 };
 
 /* What a set of entries amounts to, whatever their order.  Zero it to begin. */
@@ -294,6 +296,14 @@ int index_plan_read(struct index_plan *out, struct database *db,
 		    const struct table *t, const struct record_plan *rows,
 		    const char *name, int partial, struct error *err);
 void index_plan_release(struct index_plan *x);
+
+/** Has a row an entry, as far as the filter tells?
+ *  @param v  the value that the filter is about, if there is one */
+static inline int index_plan_takes(const struct index_plan *x,
+				   const struct value *v)
+{
+	return x->filter < 0 || x->filter_null == (v->class == VALUE_NULL);
+}
 
 /* ---- sqlite_rowids.c ---- */
 

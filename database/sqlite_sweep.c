@@ -34,7 +34,8 @@ struct sweep {
 /* One index while its table is read. */
 struct swept_index {
 	struct index_plan plan;
-	const struct value **places; /* of its columns, in the table's row */
+	const struct value **places;  /* of its columns, in the table's row */
+	const struct value *filtered; /* by what the plan's filter asks */
 	struct index_sum rows;
 };
 
@@ -89,6 +90,12 @@ void sweep_free(struct sweep *s)
 
 /* ---- indexes ---- */
 
+/* Only SQL can say which rows it has. */
+static int is_for_sql(const struct index_plan *x)
+{
+	return x->where && x->filter < 0;
+}
+
 /* What PRAGMA index_list tells of an index. @return 0; 1; -1 */
 static int add_index(struct sweeping *w, sqlite3_stmt *st, struct error *err)
 {
@@ -118,6 +125,7 @@ static int add_index(struct sweeping *w, sqlite3_stmt *st, struct error *err)
 
 		x->places[i] = value < 0 ? &w->rowid : &w->values[value];
 	}
+	x->filtered = x->plan.filter < 0 ? NULL : &w->values[x->plan.filter];
 	return 0;
 }
 
@@ -261,8 +269,10 @@ static int take_row(struct sweeping *w)
 	for (i = 0; w->judged && i < w->index_count; i++) {
 		struct swept_index *x = &w->indexes[i];
 
-		if (!x->plan.where &&
-		    index_sum_add(&x->rows, x->places, x->plan.column_count,
+		if (is_for_sql(&x->plan) ||
+		    !index_plan_takes(&x->plan, x->filtered))
+			continue;
+		if (index_sum_add(&x->rows, x->places, x->plan.column_count,
 				  w->sweep->key) < 0)
 			return -1;
 	}
@@ -352,7 +362,7 @@ done:
 static int compare_index(const struct sweeping *w, struct swept_index *x)
 {
 	struct index_sum entries;
-	int rc = x->plan.where ? take_partial(w, x) : 0;
+	int rc = is_for_sql(&x->plan) ? take_partial(w, x) : 0;
 
 	memset(&entries, 0, sizeof(entries));
 	if (rc == 0)

@@ -18,8 +18,7 @@ struct index_case {
 	const char *setup;  /* tables, rows */
 	const char *create; /* CREATE INDEX i ON t(...) */
 	size_t sort_bytes;
-	int filter_null; /* 1: where the value of `filter` is NULL, 2: is not */
-	int filter;
+	int partial;
 	int refused; /* out: SQLite says that the rows violate it */
 };
 
@@ -107,8 +106,6 @@ static inline int make_index(struct database *ours, struct database *theirs,
 		.plan = &plan,
 		.what = "index 'i'",
 		.sort_bytes = c->sort_bytes ? c->sort_bytes : INDEX_SORT_BYTES,
-		.filter = c->filter_null ? c->filter : -1,
-		.filter_null = c->filter_null == 1,
 	};
 	int rc;
 
@@ -117,8 +114,9 @@ static inline int make_index(struct database *ours, struct database *theirs,
 	assert_int_equal(table_read(theirs->sql, "t", &t, &err), 0);
 	assert_int_equal(record_plan(theirs, &t, &rows, &err), 0);
 	assert_int_equal(index_plan_read(&plan, theirs, &t, &rows, "i",
-					 c->filter_null != 0, &err),
+					 c->partial, &err),
 			 0);
+	assert_int_equal(plan.filter >= 0, c->partial);
 	plan.unique = is_unique(c->create);
 	rc = index_make(&m, root, &err);
 	if (rc < 0)

@@ -48,6 +48,9 @@ static const char *const sound[] = {
 	"CREATE UNIQUE INDEX i ON t(a, b, r, id)",
 	"CREATE UNIQUE INDEX i ON t(b COLLATE RTRIM, id DESC)",
 	"CREATE INDEX i ON t(a) WHERE b IS NOT NULL -- some\n",
+	"CREATE INDEX i ON t(b, r) WHERE \"B\" IS NOT NULL",
+	"CREATE INDEX i ON t(r, id) WHERE b IS NULL; CREATE INDEX j ON t(a) "
+	"WHERE id IS NOT NULL; CREATE INDEX k ON t(b) WHERE a IS NULL",
 	"CREATE UNIQUE INDEX \"(i\" ON t(b, id, r) WHERE a > 50 AND b > 'T'",
 	"CREATE INDEX i ON t(a); DELETE FROM t",
 	"CREATE INDEX i ON t(a); CREATE INDEX j ON t(b); CREATE INDEX k ON "
@@ -118,6 +121,18 @@ static const struct {
 	  "sql = 'CREATE INDEX i ON t(a) WHERE id <> 300'" },
 	{ "CREATE INDEX i ON t(a) WHERE id <> 300",
 	  "sql = 'CREATE INDEX i ON t(a) WHERE id <> 301'" },
+	/* and so where rows are chosen by a NULL */
+	{ "CREATE INDEX i ON t(a) WHERE b IS NOT NULL AND id <> 301",
+	  "sql = 'CREATE INDEX i ON t(a) WHERE b IS NOT NULL'" },
+	{ "CREATE INDEX i ON t(a) WHERE b IS NOT NULL OR id = 300",
+	  "sql = 'CREATE INDEX i ON t(a) WHERE b IS NOT NULL'" },
+	{ "CREATE INDEX i ON t(a) WHERE b IS NOT NULL AND id <> 301 OR "
+	  "id = 300",
+	  "sql = 'CREATE INDEX i ON t(a) WHERE b IS NOT NULL'" },
+	{ "CREATE INDEX i ON t(a) WHERE b IS NOT NULL",
+	  "sql = 'CREATE INDEX i ON t(a) WHERE b IS NULL'" },
+	{ "CREATE INDEX i ON t(a) WHERE b IS NULL AND id <> 300",
+	  "sql = 'CREATE INDEX i ON t(a) WHERE b IS NULL'" },
 	/* other columns */
 	{ "UPDATE t SET a = id * 2; CREATE INDEX i ON t(id)",
 	  "sql = 'CREATE INDEX i ON t(a)'" },
@@ -169,6 +184,22 @@ static void wrong_indexes_are_not_taken_for_right(void **state)
 		if (indexes_are_right(f->a))
 			fail_msg("%zu: %s", i, wrong[i].edit);
 	}
+}
+
+/* Which rows SQLite means then is not told by the rows. */
+static void not_null_is_believed_as_sqlite_does(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f->a,
+	     "CREATE TABLE t(a, n); INSERT INTO t VALUES(1, NULL), "
+	     "(2, 2), (3, 3); CREATE INDEX i ON t(a) WHERE n IS NOT NULL");
+	assert_int_equal(indexes_are_right(f->a), 1);
+	make(f->a, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql "
+		   "= 'CREATE TABLE t(a, n NOT NULL)' WHERE name = 't'");
+	assert_int_equal(indexes_are_right(f->a), 0);
+	make(f->a, "REINDEX");
+	assert_int_equal(indexes_are_right(f->a), 1);
 }
 
 /* NULLs are not each other's equal. */
@@ -401,6 +432,7 @@ int main(void)
 		fixture_test(tables_without_indexes_have_none_that_are_wrong),
 		fixture_test(what_is_not_read_is_not_judged),
 		fixture_test(wrong_indexes_are_not_taken_for_right),
+		fixture_test(not_null_is_believed_as_sqlite_does),
 		fixture_test(unique_indexes_may_have_nulls_twice),
 		fixture_test(no_damage_is_missed),
 		fixture_test(keys_to_rowids_are_known_to_hold),
