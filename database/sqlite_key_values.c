@@ -86,14 +86,16 @@ static int read_values(const struct key_value_sets *s, struct database *db,
 	struct parts *parts = NULL;
 	struct scan *scan = NULL;
 	struct value *values = calloc(t->column_count + 1, sizeof(*values));
+	unsigned char *wanted = calloc(t->column_count + 1, 1);
 	int64_t rowid;
-	int rc;
+	int rc = values && wanted ? database_parts(db, t, &parts, err)
+				  : error_nomem(err);
 
-	if (!values)
-		return error_nomem(err);
-	rc = database_parts(db, t, &parts, err);
-	if (rc == 0)
+	if (rc == 0) {
+		wanted[at] = 1;
+		parts_narrow(parts, wanted);
 		rc = parts_scan(parts, NULL, NULL, &scan, err);
+	}
 	if (rc == 0)
 		rc = scan_part(scan, 0, parts_count(parts));
 	while (rc == 0) {
@@ -109,6 +111,7 @@ static int read_values(const struct key_value_sets *s, struct database *db,
 	scan_free(scan);
 	parts_free(parts);
 	free(values);
+	free(wanted);
 	return rc;
 }
 

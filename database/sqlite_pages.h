@@ -200,6 +200,11 @@ int record_plan(struct database *db, const struct table *t,
 		struct record_plan *out, struct error *err);
 void record_plan_release(struct record_plan *plan);
 
+/** Leave out values that nobody asks for, and what stands behind the last of
+ *  the others in a record is not looked at.
+ *  @param wanted  by value: non-zero where it is */
+void record_plan_narrow(struct record_plan *plan, const unsigned char *wanted);
+
 /** Values that point into the record; texts as they are stored.
  *  @return 0 or 1 */
 int record_read(const struct record_plan *plan, const unsigned char *record,
@@ -401,6 +406,11 @@ void swept_release(struct swept *s);
 /* ---- sqlite_parts.c and sqlite_scan.c ---- */
 
 struct part_scan;
+
+/** Before parts_scan() without fingerprints: only these values are read, and of
+ *  what overflows only what they need.  The others stay as they are.
+ *  @param wanted  as for record_plan_narrow(), the rowid's is always read */
+void parts_narrow(struct parts *p, const unsigned char *wanted);
 
 /** As scan_next(), but -1 only for want of memory. */
 int part_next(struct part_scan *s, int64_t *rowid, struct value *values,

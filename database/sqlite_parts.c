@@ -14,6 +14,7 @@ struct parts {
 	struct leaves leaves;
 	struct record_plan plan;
 	enum encoding encoding;
+	int narrow; /* not all of a row is needed */
 };
 
 struct part_scan {
@@ -74,6 +75,15 @@ int database_parts(struct database *db, const struct table *t,
 	else
 		parts_free(p);
 	return rc;
+}
+
+void parts_narrow(struct parts *p, const unsigned char *wanted)
+{
+	/* there all values are turned into UTF-8 */
+	if (p->encoding != ENCODING_UTF8)
+		return;
+	record_plan_narrow(&p->plan, wanted);
+	p->narrow = 1;
 }
 
 /* ---- scans ---- */
@@ -163,8 +173,26 @@ static int add_cell(struct part_scan *s, const struct cell *c)
 
 /* ---- rows ---- */
 
-/* Go to the next cell and put its payload together where it overflows.
- * @return as part_next() */
+/* Put the payload of a cell that overflows together. @return as part_next() */
+static int get_payload(struct part_scan *s, struct cell *c)
+{
+	int rc;
+
+	if (s->payload.capacity > PAYLOAD_KEPT)
+		buffer_release(&s->payload);
+	rc = cell_payload(s->parts->pages, c, s->more, &s->payload);
+	if (rc)
+		return rc < 0 ? -1 : 2;
+	if (s->prints)
+		XXH3_128bits_update(s->hash, s->payload.data + c->local_size,
+				    (size_t)c->size - c->local_size);
+	c->local = (unsigned char *)s->payload.data;
+	c->local_size = (size_t)c->size;
+	return 1;
+}
+
+/* Go to the next cell, and put its payload together unless its values may be
+ * found without. @return as part_next() */
 static int next_cell(struct part_scan *s, struct cell *c)
 {
 	int rc = cells_next(&s->cells, c);
@@ -175,27 +203,25 @@ static int next_cell(struct part_scan *s, struct cell *c)
 		return rc;
 	if (s->prints && add_cell(s, c) < 0)
 		return -1;
-	if (s->payload.capacity > PAYLOAD_KEPT)
-		buffer_release(&s->payload);
-	if (c->local_size == c->size)
-		return 1;
-	rc = cell_payload(s->parts->pages, c, s->more, &s->payload);
-	if (rc)
-		return rc < 0 ? -1 : 2;
-	if (s->prints)
-		XXH3_128bits_update(s->hash, s->payload.data + c->local_size,
-				    (size_t)c->size - c->local_size);
-	c->local = (unsigned char *)s->payload.data;
-	return 1;
+	return c->local_size < c->size && !s->parts->narrow ? get_payload(s, c)
+							    : 1;
 }
 
 /* @return as part_next() */
-static int take_cell(struct part_scan *s, const struct cell *c,
-		     struct value *values)
+static int take_cell(struct part_scan *s, struct cell *c, struct value *values)
 {
 	const struct parts *p = s->parts;
+	int rc = record_read(&p->plan, c->local, c->local_size, c->rowid,
+			     values);
 
-	if (record_read(&p->plan, c->local, (size_t)c->size, c->rowid, values))
+	if (rc && c->local_size < c->size) {
+		rc = get_payload(s, c);
+		if (rc != 1)
+			return rc;
+		rc = record_read(&p->plan, c->local, c->local_size, c->rowid,
+				 values);
+	}
+	if (rc)
 		return 2;
 	if (p->encoding != ENCODING_UTF8 &&
 	    texts_from_utf16(&s->texts, values, p->plan.value_count,

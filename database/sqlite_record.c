@@ -445,6 +445,23 @@ int record_plan(struct database *db, const struct table *t,
 	return t->order == ORDER_KEY ? put_in_order(db, t, out, err) : 0;
 }
 
+void record_plan_narrow(struct record_plan *plan, const unsigned char *wanted)
+{
+	size_t count = 0, i;
+
+	for (i = 0; i < plan->field_count; i++) {
+		struct field *f = &plan->fields[i];
+
+		if (f->value >= 0 && !wanted[f->value])
+			f->value = -1;
+		if (f->value >= 0)
+			count = i + 1;
+	}
+	for (i = count; i < plan->field_count; i++)
+		free(plan->fields[i].text);
+	plan->field_count = count;
+}
+
 void record_plan_release(struct record_plan *plan)
 {
 	size_t i;

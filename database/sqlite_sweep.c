@@ -280,6 +280,35 @@ static int take_row(struct sweeping *w)
 	return 0;
 }
 
+static void want_index(const struct index_plan *x, unsigned char *wanted)
+{
+	size_t i;
+
+	for (i = 0; i < x->column_count; i++)
+		if (x->columns[i].value >= 0)
+			wanted[x->columns[i].value] = 1;
+	if (x->filter >= 0)
+		wanted[x->filter] = 1;
+}
+
+/* Read no more of a row than indexes and keys ask for. */
+static int narrow(const struct sweeping *w, struct parts *parts)
+{
+	unsigned char *wanted = calloc(w->table.column_count + 1, 1);
+	size_t i;
+
+	if (!wanted)
+		return -1;
+	for (i = 0; w->judged && i < w->index_count; i++)
+		want_index(&w->indexes[i].plan, wanted);
+	for (i = 0; i < w->key_count; i++)
+		if (!w->keys[i].fails)
+			wanted[w->keys[i].value] = 1;
+	parts_narrow(parts, wanted);
+	free(wanted);
+	return 0;
+}
+
 /* @return 0; 1: SQLite is to look; -1 */
 static int take_rows(struct sweeping *w, struct error *err)
 {
@@ -287,6 +316,8 @@ static int take_rows(struct sweeping *w, struct error *err)
 	struct scan *scan = NULL;
 	int rc = database_parts(w->sweep->db, &w->table, &parts, err);
 
+	if (rc == 0 && narrow(w, parts) < 0)
+		rc = error_nomem(err);
 	if (rc == 0)
 		rc = parts_scan(parts, NULL, NULL, &scan, err);
 	if (rc == 0)

@@ -3,6 +3,7 @@
  */
 #include <pthread.h>
 
+#include "database/sqlite_pages.h"
 #include "tests/database/parts_fixture.h"
 
 static void every_page_size_is_read(void **state)
@@ -227,6 +228,153 @@ static void several_threads_read_one_table(void **state)
 	reader_close(&r);
 }
 
+/* ---- narrow scans ---- */
+
+#define NOT_READ ((enum value_class)99)
+
+static struct scan *scan_narrow(struct parts *p, const struct table *t,
+				size_t wanted)
+{
+	unsigned char *marks = calloc(value_count(t) + 1, 1);
+	struct error err = ERROR_INIT;
+	struct scan *s;
+
+	assert_non_null(marks);
+	marks[wanted] = 1;
+	parts_narrow(p, marks);
+	free(marks);
+	assert_int_equal(parts_scan(p, NULL, NULL, &s, &err), 0);
+	assert_int_equal(scan_part(s, 0, parts_count(p)), 0);
+	return s;
+}
+
+static void assert_value(const struct value *a, const struct value *b)
+{
+	assert_int_equal(a->class, b->class);
+	if (a->class == VALUE_INTEGER || a->class == VALUE_REAL)
+		assert_int_equal(a->integer, b->integer);
+	if (a->class < VALUE_TEXT)
+		return;
+	assert_int_equal(a->size, b->size);
+	assert_memory_equal(a->data, b->data, a->size);
+}
+
+/* Value `wanted` is that of a scan of all, the others were not touched. */
+static void assert_narrow_row(const struct table *t, size_t wanted,
+			      const struct value *all, struct value *few)
+{
+	int rowid = t->order == ORDER_ROWID && t->rowid_column >= 0
+			    ? table_value(t, t->rowid_column)
+			    : -1;
+	size_t i;
+
+	assert_value(&few[wanted], &all[wanted]);
+	for (i = 0; i < value_count(t); i++) {
+		if (i != wanted && (int)i != rowid)
+			assert_int_equal(few[i].class, NOT_READ);
+		few[i].class = NOT_READ;
+	}
+}
+
+static void assert_narrow(struct database *db, const struct table *t,
+			  size_t wanted)
+{
+	struct value all[16], few[16];
+	struct error err = ERROR_INIT;
+	struct scan *want, *have;
+	int64_t rowid, same;
+	struct parts *p;
+	size_t i;
+	int rc;
+
+	assert_true(value_count(t) <= 16);
+	for (i = 0; i < 16; i++)
+		few[i].class = NOT_READ;
+	assert_int_equal(database_scan(db, t, &want, &err), 0);
+	assert_int_equal(database_parts(db, t, &p, &err), 0);
+	have = scan_narrow(p, t, wanted);
+	while ((rc = scan_next(have, &same, few, &err)) == 1) {
+		assert_int_equal(scan_next(want, &rowid, all, &err), 1);
+		assert_int_equal(same, rowid);
+		assert_narrow_row(t, wanted, all, few);
+	}
+	assert_int_equal(rc, 0);
+	assert_int_equal(scan_next(want, &rowid, all, &err), 0);
+	scan_free(have);
+	scan_free(want);
+	parts_free(p);
+}
+
+static void only_what_is_wanted_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r;
+	size_t i, k;
+
+	make_rows(f->a, "PRAGMA page_size=512;");
+	make(f->a, "ALTER TABLE u ADD COLUMN d TEXT DEFAULT 'it''s';"
+		   "ALTER TABLE u ADD COLUMN e AS (c + 1); ALTER TABLE u ADD "
+		   "COLUMN f TEXT DEFAULT 'and that'");
+	r = reader_open(f->a);
+	for (i = 0; i < r.catalog->table_count; i++)
+		for (k = 0; k < value_count(&r.catalog->tables[i]); k++)
+			assert_narrow(r.db, &r.catalog->tables[i], k);
+	reader_close(&r);
+}
+
+static int read_one(const char *path, size_t wanted, struct value *values)
+{
+	struct reader r = reader_open(path);
+	struct error err = ERROR_INIT;
+	struct parts *p;
+	struct scan *s;
+	int64_t rowid;
+	int rc;
+
+	assert_int_equal(database_parts(r.db, &r.catalog->tables[0], &p, &err),
+			 0);
+	s = scan_narrow(p, &r.catalog->tables[0], wanted);
+	rc = scan_next(s, &rowid, values, &err);
+	scan_free(s);
+	parts_free(p);
+	reader_close(&r);
+	return rc;
+}
+
+/* The page number of what overflows stands at the leaf's end. */
+static void what_overflows_is_read_where_it_is_wanted(void **state)
+{
+	struct fixture *f = *state;
+	struct value values[3];
+	FILE *file;
+
+	make(f->a, "PRAGMA page_size=4096; CREATE TABLE t(a, b, c);"
+		   "INSERT INTO t VALUES(5, zeroblob(10000), 6)");
+	assert_int_equal(read_one(f->a, 2, values), 1);
+	assert_int_equal(values[2].integer, 6);
+	file = fopen(f->a, "r+b");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 2 * 4096 - 4, SEEK_SET), 0);
+	assert_int_equal(fwrite("\xff\xff\xff\xff", 4, 1, file), 1);
+	fclose(file);
+	assert_int_equal(read_one(f->a, 0, values), 1);
+	assert_int_equal(values[0].integer, 5);
+	assert_int_equal(read_one(f->a, 1, values), 2);
+	assert_int_equal(read_one(f->a, 2, values), 2);
+}
+
+/* There texts are turned into UTF-8, all of them. */
+static void utf16_is_never_narrow(void **state)
+{
+	struct fixture *f = *state;
+	struct value values[3] = { { .class = NOT_READ } };
+
+	make(f->a, "PRAGMA encoding='UTF-16le'; CREATE TABLE t(a, b, c);"
+		   "INSERT INTO t VALUES('x', 'y', 'z')");
+	assert_int_equal(read_one(f->a, 1, values), 1);
+	assert_int_equal(values[0].class, VALUE_TEXT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +386,9 @@ int main(void)
 		fixture_test(a_default_that_is_no_plain_literal_is_odd),
 		fixture_test(a_record_may_have_more_fields_than_the_table),
 		fixture_test(several_threads_read_one_table),
+		fixture_test(only_what_is_wanted_is_read),
+		fixture_test(what_overflows_is_read_where_it_is_wanted),
+		fixture_test(utf16_is_never_narrow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
