@@ -77,9 +77,9 @@ static int compare_values(const struct value *a, const struct value *b,
 	return order ? order : a->size < b->size ? -1 : a->size > b->size;
 }
 
-/* Do entries `a` and `b` stand in the right order? */
+/* Does an entry `b` come behind `a`? */
 static int in_order(const struct index_plan *x, const struct value *a,
-		    const struct value *b)
+		    const struct value *const *b)
 {
 	int nulls = 0, order = 0;
 	size_t i;
@@ -90,12 +90,59 @@ static int in_order(const struct index_plan *x, const struct value *a,
 		/* entries with a NULL are never each other's equal */
 		if (x->unique && i == x->key_count && !nulls)
 			return 0;
-		nulls |= b[i].class == VALUE_NULL;
-		order = compare_values(&a[i], &b[i], c->collation);
+		nulls |= b[i]->class == VALUE_NULL;
+		order = compare_values(&a[i], b[i], c->collation);
 		if (c->descending)
 			order = -order;
 	}
 	return order < 0;
+}
+
+/* Texts and blobs have to stay when their page is left. */
+static int keep(struct index_order *o, const struct value *const *values,
+		size_t count)
+{
+	size_t room = 0, i;
+	char *at;
+
+	for (i = 0; i < count; i++)
+		if (values[i]->class >= VALUE_TEXT)
+			room += values[i]->size;
+	buffer_clear(&o->bytes);
+	if (buffer_reserve(&o->bytes, room))
+		return -1;
+	at = o->bytes.data;
+	for (i = 0; i < count; i++) {
+		struct value *v = &o->last[i];
+
+		*v = *values[i];
+		if (v->class < VALUE_TEXT || !v->size)
+			continue;
+		memcpy(at, v->data, v->size);
+		v->data = at;
+		at += v->size;
+	}
+	return 0;
+}
+
+int index_order_next(struct index_order *o, const struct index_plan *x,
+		     const struct value *const *values)
+{
+	if (!o->last) {
+		o->last = calloc(x->column_count, sizeof(*o->last));
+		if (!o->last)
+			return -1;
+	} else if (!in_order(x, o->last, values)) {
+		return 1;
+	}
+	return keep(o, values, x->column_count);
+}
+
+void index_order_release(struct index_order *o)
+{
+	buffer_release(&o->bytes);
+	free(o->last);
+	o->last = NULL;
 }
 
 /* ---- sums ---- */
@@ -158,62 +205,51 @@ int index_sums_equal(const struct index_sum *a, const struct index_sum *b)
 
 /* ---- all of an index ---- */
 
-/* The entry before has to stay readable, so there are two of each. */
 struct entries {
-	struct buffer bytes[2];
-	struct value *values[2];
-	const struct value **places[2];
-	unsigned now;
-	unsigned char *more; /* overflow pages */
+	struct value *values;
+	const struct value **places; /* of each of them */
+	struct index_order order;
+	struct buffer payload; /* of an entry that overflows */
+	unsigned char *more;   /* overflow pages */
 };
 
 static int prepare(struct entries *e, size_t count)
 {
-	size_t k, i;
+	size_t i;
 
 	e->more = malloc(PAGES_RUN_BYTES);
-	for (k = 0; k < 2; k++) {
-		e->values[k] = calloc(count, sizeof(*e->values[k]));
-		e->places[k] = calloc(count, sizeof(*e->places[k]));
-		if (!e->more || !e->values[k] || !e->places[k])
-			return -1;
-		for (i = 0; i < count; i++)
-			e->places[k][i] = &e->values[k][i];
-	}
+	e->values = calloc(count, sizeof(*e->values));
+	e->places = calloc(count, sizeof(*e->places));
+	if (!e->more || !e->values || !e->places)
+		return -1;
+	for (i = 0; i < count; i++)
+		e->places[i] = &e->values[i];
 	return 0;
 }
 
 static void release(struct entries *e)
 {
-	size_t k;
-
-	for (k = 0; k < 2; k++) {
-		buffer_release(&e->bytes[k]);
-		free(e->values[k]);
-		free(e->places[k]);
-	}
+	index_order_release(&e->order);
+	buffer_release(&e->payload);
+	free(e->values);
+	free(e->places);
 	free(e->more);
 }
 
-/* Make `c` the current entry. @return 0; 1; -1 */
+/* @return 0; 1; -1 */
 static int take(const struct index_plan *x, const struct pages *p,
 		struct entries *e, const struct cell *c)
 {
-	struct buffer *bytes = &e->bytes[e->now];
+	const unsigned char *record = c->local;
 	int rc;
 
 	if (c->local_size < c->size) {
-		rc = cell_payload(p, c, e->more, bytes);
+		rc = cell_payload(p, c, e->more, &e->payload);
 		if (rc)
 			return rc;
-	} else {
-		buffer_clear(bytes);
-		if (buffer_reserve(bytes, c->local_size + 1))
-			return -1;
-		buffer_add(bytes, c->local, c->local_size);
+		record = (const unsigned char *)e->payload.data;
 	}
-	return record_read(&x->record, (const unsigned char *)bytes->data,
-			   bytes->size, 0, e->values[e->now]);
+	return record_read(&x->record, record, (size_t)c->size, 0, e->values);
 }
 
 /* @return 0; 1; -1 */
@@ -226,15 +262,12 @@ static int sum_entries(const struct index_plan *x, struct cells *cells,
 
 	while ((rc = cells_next(cells, &c)) == 1) {
 		rc = take(x, cells->leaves->pages, e, &c);
+		if (rc == 0)
+			rc = index_order_next(&e->order, x, e->places);
 		if (rc)
 			return rc;
-		if (out->count &&
-		    !in_order(x, e->values[!e->now], e->values[e->now]))
-			return 1;
-		if (index_sum_add(out, e->places[e->now], x->column_count,
-				  key) < 0)
+		if (index_sum_add(out, e->places, x->column_count, key) < 0)
 			return -1;
-		e->now = !e->now;
 	}
 	return rc == 2 ? 1 : rc;
 }

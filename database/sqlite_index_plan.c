@@ -41,13 +41,11 @@ static const struct field *field_of(const struct record_plan *rows,
 	return f;
 }
 
-/* Add what PRAGMA index_xinfo tells of a column; room is there.
- * @return 0; 1: it is none that we read */
-static int add_column(struct index_plan *x, const struct table *t,
-		      const struct record_plan *rows, sqlite3_stmt *st)
+/* Which column is it, and how does it sort? @return 0; 1: it is none that we
+ * read */
+static int read_column(struct index_column *c, const struct table *t,
+		       sqlite3_stmt *st)
 {
-	struct index_column *c = &x->columns[x->column_count];
-	struct field *f = &x->record.fields[x->column_count];
 	int column = sqlite3_column_int(st, 1);
 
 	if (column < -1 || column >= (int)t->column_count ||
@@ -57,6 +55,20 @@ static int add_column(struct index_plan *x, const struct table *t,
 		return 1;
 	c->value = column < 0 ? -1 : table_value(t, column);
 	c->descending = sqlite3_column_int(st, 3);
+	return 0;
+}
+
+/* Add what PRAGMA index_xinfo tells of a column; room is there.
+ * @return 0; 1: it is none that we read */
+static int add_column(struct index_plan *x, const struct table *t,
+		      const struct record_plan *rows, sqlite3_stmt *st)
+{
+	struct index_column *c = &x->columns[x->column_count];
+	struct field *f = &x->record.fields[x->column_count];
+	int column = sqlite3_column_int(st, 1);
+
+	if (read_column(c, t, st))
+		return 1;
 	f->value = (int)x->column_count++;
 	f->real = column >= 0 && field_of(rows, t, column)->real;
 	f->strange = 1; /* an entry has all columns */
@@ -151,4 +163,31 @@ int index_plan_read(struct index_plan *out, struct database *db,
 	if (rc == 0)
 		plan_filter(out, t, rows);
 	return rc;
+}
+
+int index_plan_key(struct index_plan *out, struct database *db,
+		   const struct table *t, struct error *err)
+{
+	sqlite3_stmt *st;
+	int rc = 0, other = 0;
+
+	out->columns = calloc(t->column_count + 1, sizeof(*out->columns));
+	if (!out->columns)
+		return error_nomem(err);
+	/* the name of such a table stands for its primary key's index */
+	if (sql_prepare(db->sql, &st, err, "PRAGMA main.index_xinfo(\"%w\")",
+			t->name) < 0)
+		return -1;
+	while (!other && (rc = sql_step(st, err)) > 0) {
+		struct index_column *c = &out->columns[out->column_count];
+
+		if (!sqlite3_column_int(st, 5))
+			continue; /* it stands behind the key */
+		other = out->column_count++ == t->column_count ||
+			read_column(c, t, st) || c->value < 0;
+	}
+	sqlite3_finalize(st);
+	if (rc < 0)
+		return -1;
+	return other || !out->column_count;
 }

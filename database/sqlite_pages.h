@@ -279,6 +279,19 @@ int index_sum_add(struct index_sum *s, const struct value *const *values,
 		  size_t count, const unsigned char *key);
 int index_sums_equal(const struct index_sum *a, const struct index_sum *b);
 
+/* The entry before, in its columns.  Zero it to begin. */
+struct index_order {
+	struct value *last;
+	struct buffer bytes;
+};
+
+/** Does the next entry come behind the one before?
+ *  @return 0; 1: no (in a UNIQUE index also: its key is the same); -1: memory
+ *          ran out */
+int index_order_next(struct index_order *o, const struct index_plan *x,
+		     const struct value *const *values);
+void index_order_release(struct index_order *o);
+
 /**
  * Read all of an index.
  * @param out  receives the sum of its entries
@@ -301,6 +314,12 @@ int index_plan_read(struct index_plan *out, struct database *db,
 		    const struct table *t, const struct record_plan *rows,
 		    const char *name, int partial, struct error *err);
 void index_plan_release(struct index_plan *x);
+
+/** Plan for the order of a table without rowids: columns are those of its
+ *  primary key, and all else stays zeroed.  Release it in any case.
+ *  @return 0; 1: it sorts by something that we don't know; -1 */
+int index_plan_key(struct index_plan *out, struct database *db,
+		   const struct table *t, struct error *err);
 
 /** Has a row an entry, as far as the filter tells?
  *  @param v  the value that the filter is about, if there is one */

@@ -8,7 +8,8 @@
  * An index is right when it has an entry for each row and no other, and they
  * ascend.  That no entry is missing, wrong or left over shows in two sums, of
  * the entries and of what the rows ask for: of hashes under a random key, so
- * that sets which differ have equal sums with a chance of 2^-128.
+ * that sets which differ have equal sums with a chance of 2^-128.  A table
+ * without rowids is an index itself: its rows ascend.
  *
  * A foreign key to an INTEGER PRIMARY KEY holds when each child's integer is in
  * the set of its parent's rowids, one bit each; one to another column when each
@@ -39,6 +40,13 @@ struct swept_index {
 	struct index_sum rows;
 };
 
+/* A table without rowids is its primary key's index. */
+struct swept_order {
+	struct index_plan plan;
+	const struct value **places;
+	struct index_order rows;
+};
+
 /* A foreign key of one column. */
 struct swept_key {
 	int id;     /* in PRAGMA foreign_key_list */
@@ -56,6 +64,7 @@ struct sweeping {
 	struct value *values, rowid;
 	struct swept_index *indexes;
 	size_t index_count;
+	struct swept_order order; /* without columns: it has rowids */
 	int judged; /* all indexes can be read; else SQLite looks at them */
 	struct swept_key *keys;
 	size_t key_count;
@@ -96,12 +105,26 @@ static int is_for_sql(const struct index_plan *x)
 	return x->where && x->filter < 0;
 }
 
+/* Where an index's columns are while the table is read; NULL: out of memory */
+static const struct value **find_places(const struct sweeping *w,
+					const struct index_plan *x)
+{
+	const struct value **places = calloc(x->column_count, sizeof(*places));
+	size_t i;
+
+	for (i = 0; places && i < x->column_count; i++) {
+		int value = x->columns[i].value;
+
+		places[i] = value < 0 ? &w->rowid : &w->values[value];
+	}
+	return places;
+}
+
 /* What PRAGMA index_list tells of an index. @return 0; 1; -1 */
 static int add_index(struct sweeping *w, sqlite3_stmt *st, struct error *err)
 {
 	const char *name = (const char *)sqlite3_column_text(st, 1);
 	struct swept_index *grown, *x;
-	size_t i;
 	int rc;
 
 	if (!name)
@@ -117,16 +140,33 @@ static int add_index(struct sweeping *w, sqlite3_stmt *st, struct error *err)
 			     sqlite3_column_int(st, 4), err);
 	if (rc)
 		return rc;
-	x->places = calloc(x->plan.column_count, sizeof(*x->places));
+	x->places = find_places(w, &x->plan);
 	if (!x->places)
 		return error_nomem(err);
-	for (i = 0; i < x->plan.column_count; i++) {
-		int value = x->plan.columns[i].value;
-
-		x->places[i] = value < 0 ? &w->rowid : &w->values[value];
-	}
 	x->filtered = x->plan.filter < 0 ? NULL : &w->values[x->plan.filter];
 	return 0;
+}
+
+/* @return 0; 1; -1 */
+static int find_order(struct sweeping *w, struct error *err)
+{
+	struct swept_order *o = &w->order;
+	int rc = index_plan_key(&o->plan, w->sweep->db, &w->table, err);
+
+	if (rc)
+		return rc;
+	o->places = find_places(w, &o->plan);
+	return o->places ? 0 : error_nomem(err);
+}
+
+/* A table without rowids has its own one; others of it are left to SQLite. */
+static int take_index(struct sweeping *w, sqlite3_stmt *st, struct error *err)
+{
+	const char *origin = (const char *)sqlite3_column_text(st, 3);
+
+	if (w->table.order == ORDER_ROWID)
+		return add_index(w, st, err);
+	return origin && !strcmp(origin, "pk") ? find_order(w, err) : 1;
 }
 
 static int find_indexes(struct sweeping *w, struct error *err)
@@ -138,7 +178,7 @@ static int find_indexes(struct sweeping *w, struct error *err)
 			"PRAGMA main.index_list(\"%w\")", w->table.name) < 0)
 		return -1;
 	while (!other && (rc = sql_step(st, err)) > 0)
-		other = add_index(w, st, err);
+		other = take_index(w, st, err);
 	sqlite3_finalize(st);
 	return other ? other : rc;
 }
@@ -262,10 +302,25 @@ static void try_keys(struct sweeping *w)
 
 /* ---- rows ---- */
 
+/* @return 0 or -1: memory ran out */
+static int take_order(struct sweeping *w)
+{
+	struct swept_order *o = &w->order;
+	int rc = 0;
+
+	if (w->judged && o->plan.column_count)
+		rc = index_order_next(&o->rows, &o->plan, o->places);
+	if (rc > 0)
+		w->judged = 0;
+	return rc < 0 ? -1 : 0;
+}
+
 static int take_row(struct sweeping *w)
 {
 	size_t i;
 
+	if (take_order(w) < 0)
+		return -1;
 	for (i = 0; w->judged && i < w->index_count; i++) {
 		struct swept_index *x = &w->indexes[i];
 
@@ -301,6 +356,8 @@ static int narrow(const struct sweeping *w, struct parts *parts)
 		return -1;
 	for (i = 0; w->judged && i < w->index_count; i++)
 		want_index(&w->indexes[i].plan, wanted);
+	if (w->judged)
+		want_index(&w->order.plan, wanted);
 	for (i = 0; i < w->key_count; i++)
 		if (!w->keys[i].fails)
 			wanted[w->keys[i].value] = 1;
@@ -412,6 +469,9 @@ static void release(struct sweeping *w)
 		buffer_release(&w->indexes[i].rows.room);
 		free(w->indexes[i].places);
 	}
+	index_plan_release(&w->order.plan);
+	index_order_release(&w->order.rows);
+	free(w->order.places);
 	free(w->indexes);
 	free(w->keys);
 	free(w->values);
@@ -479,13 +539,13 @@ int sweep_table(struct sweep *s, const char *table, struct swept *out,
 		struct error *err)
 {
 	struct sweeping w = { .sweep = s };
-	int rc, indexes;
+	int rc, indexes, has;
 	size_t i;
 
 	memset(out, 0, sizeof(*out));
-	indexes = has_indexes(s, table, err);
-	out->indexes = indexes == 0;
-	if (indexes < 0)
+	has = has_indexes(s, table, err);
+	out->indexes = has == 0;
+	if (has < 0)
 		return -1;
 	/* what is kept of parents is bounded, and begun anew in between */
 	if (s->parents.bits > ROWID_BITS_MAX / 2)
@@ -495,14 +555,13 @@ int sweep_table(struct sweep *s, const char *table, struct swept *out,
 	rc = prepare(&w, table, err);
 	if (rc == 0)
 		rc = find_keys(&w, err);
-	/* the indexes of tables without rowids are left to SQLite */
 	indexes = 1;
-	if (rc == 0 && w.table.order == ORDER_ROWID &&
-	    (indexes = find_indexes(&w, err)) < 0)
+	if (rc == 0 && (indexes = find_indexes(&w, err)) < 0)
 		rc = -1;
 	w.judged = !indexes;
-	if (rc == 0 && ((w.judged && w.index_count) || w.key_count))
+	if (rc == 0 && ((w.judged && has) || w.key_count))
 		rc = take_rows(&w, err);
+	indexes = !w.judged;
 	for (i = 0; rc == 0 && !indexes && i < w.index_count; i++) {
 		indexes = compare_index(&w, &w.indexes[i]);
 		if (indexes < 0)

@@ -89,8 +89,8 @@ static const char *const foreign[] = {
 	"CREATE INDEX i ON t(a + 1)",
 	"CREATE INDEX i ON t(a) WHERE abs(a) > 3; ALTER TABLE t ADD COLUMN g "
 	"AS (a * 2); CREATE INDEX j ON t(g)",
-	"CREATE TABLE x(a, b, PRIMARY KEY(a, b)) WITHOUT ROWID; DROP TABLE t; "
-	"ALTER TABLE x RENAME TO t",
+	"DROP TABLE t; CREATE TABLE t(a, b, PRIMARY KEY(a, b)) WITHOUT ROWID; "
+	"CREATE INDEX i ON t(b)",
 	"DROP TABLE t; PRAGMA encoding='UTF-16le'; VACUUM; CREATE TABLE t(a); "
 	"CREATE INDEX i ON t(a)",
 };
@@ -202,6 +202,80 @@ static void not_null_is_believed_as_sqlite_does(void **state)
 	assert_int_equal(indexes_are_right(f->a), 1);
 }
 
+/* ---- tables without rowids ---- */
+
+#define KEYS(columns, key)                                                     \
+	"DROP TABLE IF EXISTS t; CREATE TABLE t(" columns ", PRIMARY KEY(" key \
+	")) WITHOUT ROWID; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL "        \
+	"SELECT i+1 FROM c WHERE i<600) INSERT INTO t SELECT i * 7 % 101, "    \
+	"CASE i % 5 WHEN 0 THEN i / 2 WHEN 1 THEN i / 4.0 WHEN 2 THEN "        \
+	"'text ' || i || hex(zeroblob(i * i % 900)) WHEN 3 THEN 'TEXT ' || "   \
+	"(i-1) || '  ' ELSE zeroblob(i % 7) END, i FROM c;"
+
+static const char *const sound_keys[] = {
+	KEYS("a, b, c", "c"),
+	KEYS("a, b, c", "a DESC, c"),
+	KEYS("a, b, c REAL", "b, c DESC"),
+	KEYS("a, b COLLATE NOCASE, c", "b, c"),
+	KEYS("a, b, c", "b COLLATE RTRIM DESC, a, c"),
+	KEYS("a, b, c, v AS (a + c), s AS (b) STORED", "b, c, b"),
+	KEYS("a, b, c", "a, c") "DELETE FROM t",
+	KEYS("a, b, c", "b, c") "UPDATE t SET b = 'a' WHERE c % 3",
+	KEYS("a, b, c", "b, c") "ALTER TABLE t ADD COLUMN d DEFAULT 'x'",
+};
+
+static void keys_in_order_are_known_to_be(void **state)
+{
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(sound_keys) / sizeof(*sound_keys); i++) {
+		make(f->a, sound_keys[i]);
+		if (!indexes_are_right(f->a))
+			fail_msg("%s", sound_keys[i]);
+	}
+}
+
+/* A table's rows, and another key that they are said to be sorted by. */
+static const struct {
+	const char *make, *key;
+} wrong_keys[] = {
+	{ KEYS("a, b, c", "c"), "c DESC" },
+	{ KEYS("a, b, c", "a, c"), "a, c DESC" },
+	{ KEYS("a, b, c", "b, c"), "b COLLATE NOCASE, c" },
+	{ KEYS("a, b, c", "b COLLATE RTRIM, c") "UPDATE t SET b = 'x ' WHERE "
+						"c = 1; UPDATE t SET b = 'x' "
+						"WHERE c = 2",
+	  "b, c" },
+	/* twice the same key */
+	{ KEYS("a, b, c", "a, c"), "a" },
+	{ "DROP TABLE t; CREATE TABLE t(a, b, c, PRIMARY KEY(a, b)) "
+	  "WITHOUT ROWID; INSERT INTO t VALUES('same', 1, 2), ('same', 2, 3)",
+	  "a" },
+};
+
+static void keys_out_of_order_are_not_taken_for_right(void **state)
+{
+	struct fixture *f = *state;
+	char edit[512];
+	size_t i;
+
+	make(f->a, TABLE);
+	for (i = 0; i < sizeof(wrong_keys) / sizeof(*wrong_keys); i++) {
+		make(f->a, wrong_keys[i].make);
+		if (!indexes_are_right(f->a))
+			fail_msg("%zu: %s", i, wrong_keys[i].make);
+		snprintf(edit, sizeof(edit),
+			 "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
+			 "sql = 'CREATE TABLE t(a, b, c, PRIMARY KEY(%s)) "
+			 "WITHOUT ROWID' WHERE name = 't'",
+			 wrong_keys[i].key);
+		make(f->a, edit);
+		if (indexes_are_right(f->a))
+			fail_msg("%zu: %s", i, wrong_keys[i].key);
+	}
+}
+
 /* NULLs are not each other's equal. */
 static void unique_indexes_may_have_nulls_twice(void **state)
 {
@@ -249,20 +323,14 @@ static int check_is_clean(const char *path)
 
 /* Any byte of a small database, one after the other: what SQLite finds, the
  * check finds. */
-static void no_damage_is_missed(void **state)
+static void assert_no_damage_is_missed(struct fixture *f, const char *made)
 {
-	struct fixture *f = *state;
 	unsigned missed = 0, found = 0;
 	unsigned char old, new;
 	long size, at;
 	FILE *file;
 
-	make(f->a, "PRAGMA page_size=512; CREATE TABLE t(a INT, b TEXT "
-		   "COLLATE NOCASE UNIQUE, c); INSERT INTO t SELECT value, "
-		   "'t' || value, value / 3 FROM json_each("
-		   "'[1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31,33,35]');"
-		   "CREATE INDEX i ON t(a DESC); CREATE INDEX j ON t(c) WHERE "
-		   "c IS NOT NULL");
+	make(f->a, made);
 	file = fopen(f->a, "r+b");
 	assert_non_null(file);
 	setvbuf(file, NULL, _IONBF, 0);
@@ -286,6 +354,29 @@ static void no_damage_is_missed(void **state)
 	fclose(file);
 	assert_true(found > 100);
 	assert_int_equal(missed, 0);
+}
+
+#define SMALL                                                                  \
+	"FROM json_each('[1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31,33,35]');"
+
+static void no_damage_is_missed(void **state)
+{
+	assert_no_damage_is_missed(
+		*state, "PRAGMA page_size=512; CREATE TABLE t(a INT, b TEXT "
+			"COLLATE NOCASE UNIQUE, c); INSERT INTO t SELECT "
+			"value, 't' || value, value / 3 " SMALL
+			"CREATE INDEX i ON t(a DESC); CREATE INDEX j ON t(c) "
+			"WHERE c IS NOT NULL");
+}
+
+static void no_damage_to_keys_is_missed(void **state)
+{
+	assert_no_damage_is_missed(
+		*state, "PRAGMA page_size=512; CREATE TABLE t(a INT, b TEXT "
+			"COLLATE NOCASE, c, PRIMARY KEY(b, c DESC)) WITHOUT "
+			"ROWID; INSERT INTO t SELECT value, 't' || value % 4, "
+			"value || hex(zeroblob(value * value % 70)) " SMALL
+			"INSERT INTO t VALUES(1, hex(zeroblob(300)), 'end')");
 }
 
 /* ---- foreign keys ---- */
@@ -433,8 +524,11 @@ int main(void)
 		fixture_test(what_is_not_read_is_not_judged),
 		fixture_test(wrong_indexes_are_not_taken_for_right),
 		fixture_test(not_null_is_believed_as_sqlite_does),
+		fixture_test(keys_in_order_are_known_to_be),
+		fixture_test(keys_out_of_order_are_not_taken_for_right),
 		fixture_test(unique_indexes_may_have_nulls_twice),
 		fixture_test(no_damage_is_missed),
+		fixture_test(no_damage_to_keys_is_missed),
 		fixture_test(keys_to_rowids_are_known_to_hold),
 		fixture_test(keys_to_other_columns_are_known_to_hold),
 		fixture_test(values_that_are_converted_are_not_judged),
