@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "cmd/beside.h"
 #include "cmd/cmd.h"
+#include "export/export.h"
 #include "gitstore/gitstore.h"
 #include "restore/restore.h"
 #include "snapshot/catalog.h"
@@ -36,6 +37,7 @@ struct ahead {
 	struct beside *beside;
 	struct stored_source source;
 	struct object_id *folders; /* of the tables stored so far */
+	struct export_expected expected;
 	unsigned char *has_folder;
 	size_t stored;       /* tables */
 	const char *scratch; /* where its folder is made */
@@ -181,7 +183,8 @@ struct ahead *ahead_new(struct gitstore *g, const struct catalog *c,
 	a->source.ahead = a;
 	a->folders = calloc(c->table_count + 1, sizeof(*a->folders));
 	a->has_folder = calloc(c->table_count + 1, 1);
-	a->beside = beside_new(jobs);
+	a->expected = (struct export_expected){ c, a->folders };
+	a->beside = beside_new(jobs, &a->expected);
 	if (!a->folders || !a->has_folder ||
 	    follower_new(&a->follower, g, &ignored) < 0) {
 		ahead_free(a);

@@ -92,7 +92,8 @@ static void rows_done(struct restore_watch *w, const char *path)
 
 /* ---- in any ---- */
 
-struct beside *beside_new(unsigned int jobs)
+struct beside *beside_new(unsigned int jobs,
+			  const struct export_expected *expected)
 {
 	struct error ignored = ERROR_INIT;
 	struct beside *b = jobs == 1 ? NULL : calloc(1, sizeof(*b));
@@ -110,6 +111,7 @@ struct beside *beside_new(unsigned int jobs)
 	b->progress.prepared = prepared;
 	b->progress.jobs = jobs;
 	b->progress.cache = b->cache;
+	b->progress.expected = expected;
 	return b;
 }
 

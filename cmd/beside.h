@@ -18,13 +18,17 @@
 
 struct beside;
 struct export_cache;
+struct export_expected;
 struct restore_watch;
 
 /**
- * @param jobs  --jobs; 0: as many as there are processors for us
+ * @param jobs      --jobs; 0: as many as there are processors for us
+ * @param expected  what is restored; to be known when all rows are in their
+ *                  place; borrowed; NULL is allowed
  * @return NULL when there can be none
  */
-struct beside *beside_new(unsigned int jobs);
+struct beside *beside_new(unsigned int jobs,
+			  const struct export_expected *expected);
 
 /** For one restore_build().  NULL is allowed, and given back. */
 struct restore_watch *beside_watch(struct beside *b);

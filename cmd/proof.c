@@ -175,15 +175,47 @@ static int build(const struct cmd *cmd, struct source *s,
 	return 0;
 }
 
+static int compare_names(const void *key, const void *entry)
+{
+	return strcmp(key, ((const struct source_name *)entry)->name);
+}
+
+/** The ids of the tables' folders, all zero where the source does not tell
+ *  one at hand; NULL: it tells none. */
+static struct object_id *list_folders(struct source *s, const struct catalog *c)
+{
+	struct object_id *ids = calloc(c->table_count + 1, sizeof(*ids));
+	struct source_names names = { 0 };
+	struct error ignored = ERROR_INIT;
+	const struct source_name *n;
+
+	if (!ids || s->list(s, "data/tables", &names, &ignored) != 0 ||
+	    !names.count) {
+		source_names_release(&names);
+		free(ids);
+		return NULL;
+	}
+	for (size_t i = 0; i < c->table_count; i++) {
+		n = bsearch(c->tables[i].folder, names.names, names.count,
+			    sizeof(*n), compare_names);
+		if (n && n->folder && n->known)
+			ids[i] = n->id;
+	}
+	source_names_release(&names);
+	return ids;
+}
+
 /** Check the file, and export it again into a hash.
  *  @param beside  it watched the build, or NULL */
 static int scan_again(const struct cmd *cmd, const char *path,
 		      const struct proof_options *o, struct beside *beside,
-		      uint64_t rows, struct proof *out, struct catalog **again,
-		      struct object_id *content, struct error *err)
+		      const struct export_expected *expected, struct proof *out,
+		      struct catalog **again, struct object_id *content,
+		      struct error *err)
 {
 	struct scan_tick scanned = { .base = { .tick = tick_scan,
-					       .jobs = cmd->jobs } };
+					       .jobs = cmd->jobs,
+					       .expected = expected } };
 	struct database_options open = { .scratch = o->scratch };
 	struct database *db = NULL;
 	struct flush flush = { .fd = -1 };
@@ -191,7 +223,8 @@ static int scan_again(const struct cmd *cmd, const char *path,
 	struct check_run check;
 	int rc = -1;
 
-	cmd_progress_begin(&scanned.shown, cmd, "compare", rows);
+	cmd_progress_begin(&scanned.shown, cmd, "compare",
+			   all_rows(expected->catalog));
 	database_check_release(&out->check);
 	if (o->stays)
 		flush_begin(&flush, path);
@@ -334,6 +367,8 @@ int proof_build(const struct cmd *cmd, struct source *s,
 	const char **bare;
 	struct restore_build how = { .stand_ins = o->stand_ins };
 	struct beside *mine = NULL, *beside = o->built ? o->beside : NULL;
+	struct export_expected expected = { c, NULL };
+	struct object_id *folders;
 	struct catalog *again = NULL;
 	int built = o->built, rc = -1;
 
@@ -343,6 +378,7 @@ int proof_build(const struct cmd *cmd, struct source *s,
 	how.bare = bare = calloc(c->table_count + 1, sizeof(*bare));
 	if (!bare)
 		return error_nomem(err);
+	expected.folders = folders = list_folders(s, c);
 	/*
 	 * A column's type can change a value on its way in ('12' stored as
 	 * text in an INTEGER column).  Such tables show as different rows; they
@@ -357,13 +393,13 @@ int proof_build(const struct cmd *cmd, struct source *s,
 		again = NULL;
 		if (!built) {
 			beside_free(mine);
-			beside = mine = beside_new(cmd->jobs);
+			beside = mine = beside_new(cmd->jobs, &expected);
 			how.watch = beside_watch(mine);
 			if (build(cmd, s, c, path, o, &how, out, err) < 0)
 				break;
 		}
 		built = 0;
-		if (scan_again(cmd, path, o, beside, all_rows(c), out, &again,
+		if (scan_again(cmd, path, o, beside, &expected, out, &again,
 			       &got, err) < 0)
 			break;
 		added = mark_changed(c, again, &how, bare, &first, err);
@@ -388,6 +424,7 @@ int proof_build(const struct cmd *cmd, struct source *s,
 		unlink(path);
 	beside_free(mine);
 	catalog_free(again);
+	free(folders);
 	free(bare);
 	return rc;
 }

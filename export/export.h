@@ -19,6 +19,15 @@ struct model_map;
 struct sink;
 struct snapshot_info;
 
+/** What a database is believed to be: the snapshot it was restored from, whose
+ *  rows had these digests when they were read. */
+struct export_expected {
+	const struct catalog *catalog;   /* with rows and sha256 of its tables;
+					    borrowed */
+	const struct object_id *folders; /* of its tables, all zero: not known;
+					    borrowed; NULL: of none */
+};
+
 /** How an export goes. */
 struct export_progress {
 	/* Told now and then while rows go by, in the thread that exports.
@@ -31,6 +40,10 @@ struct export_progress {
 	unsigned int jobs;
 	/* What the last export found, or NULL.  Borrowed. */
 	struct export_cache *cache;
+	/* Where a table's folder comes out the same, the SHA-256 of its rows
+	 * is taken from there; or NULL.  Borrowed.  Where not, it is computed
+	 * as without, but some tables are read twice. */
+	const struct export_expected *expected;
 	/* For export_early(); or NULL. */
 	void (*prepared)(struct export_progress *);
 	/* Told when a table is stored, one after another in the catalog's

@@ -9,7 +9,9 @@
  *
  * Tables that can't be read so are scanned and encoded here, and a job is to
  * hash and compress the lines.  A table whose pages turn out not to be as they
- * should is done again that way: then SQLite says what is wrong.
+ * should is done again that way: then SQLite says what is wrong.  A table that
+ * does not come out as expected is done again, too, and nothing is expected of
+ * it and those behind it.
  *
  * Of a file that is being completed all that SQLite has to tell is asked
  * before the first row, and what is not read from pages is left out.
@@ -57,6 +59,7 @@ struct passage {
 	struct parts *parts; /* NULL: its rows come through this thread */
 	struct chunk_writer *writer;
 	int odd;             /* its pages are: not in parts */
+	int other;           /* it is not what was expected */
 	size_t slot;         /* in the cache, or SIZE_MAX */
 	struct leaf_sum sum; /* for it, of jobs that ended */
 	struct leaf_digests digests;
@@ -85,8 +88,9 @@ struct exporter {
 	const struct row_origin *from;
 	const struct catalog *catalog;
 	struct sink *sink;
-	struct export_progress *progress; /* or NULL */
-	struct export_cache *cache;       /* or NULL */
+	struct export_progress *progress;       /* or NULL */
+	struct export_cache *cache;             /* or NULL */
+	const struct export_expected *expected; /* or NULL */
 	struct crew *crew;
 	struct job jobs[2 * CREW_JOBS_MAX];
 	struct passage *passages; /* of the catalog's tables */
@@ -227,7 +231,10 @@ static int end_job(struct crew_work *work, size_t place, struct error *err)
 	if (rc || !j->last)
 		return rc;
 	rc = chunk_writer_finish(p->writer, p->table, &p->folder, err);
-	p->digested = leaf_sum_end(&p->sum, &p->digests);
+	p->other = rc == 2;
+	if (p->other && !e->from->early)
+		return 1;
+	p->digested = !p->other && leaf_sum_end(&p->sum, &p->digests);
 	p->done = rc >= 0;
 	forget(p);
 	if (rc >= 0)
@@ -434,6 +441,20 @@ static int is_as_before(struct exporter *e, struct passage *p,
 	return rc < 0 ? -1 : 0;
 }
 
+/* Tables lie in the same order there; where one does not, it is hashed. */
+static void expect(const struct exporter *e, const struct passage *p)
+{
+	static const struct object_id none;
+	const struct export_expected *x = e->expected;
+	size_t i = (size_t)(p - e->passages);
+
+	if (x && x->folders && i < x->catalog->table_count &&
+	    memcmp(&x->folders[i], &none, sizeof(none)) != 0 &&
+	    !strcmp(x->catalog->tables[i].name, p->table->name))
+		chunk_writer_expect(p->writer, &x->catalog->tables[i],
+				    &x->folders[i]);
+}
+
 /* @return 0; 1: all stops */
 static int give_table(struct exporter *e, struct passage *p)
 {
@@ -444,9 +465,12 @@ static int give_table(struct exporter *e, struct passage *p)
 	e->current = p->table;
 	p->slot = SIZE_MAX;
 	p->digested = 0;
+	p->other = 0;
 	if (e->from->early && !p->parts)
 		return 0;
 	rc = chunk_writer_new(&p->writer, p->table, e->sink, &err);
+	if (!rc)
+		expect(e, p);
 	if (!rc && !p->odd && !p->parts && e->from->db)
 		rc = database_parts(e->from->db, p->table, &p->parts, &err);
 	if (rc == 0 && p->parts)
@@ -474,9 +498,11 @@ static int prepare_early(struct exporter *e, struct error *err)
 	return 0;
 }
 
-/* From the table on that was found to be odd, all is done again. */
+/* From the table on that was found to be odd, or another than was expected, all
+ * is done again. */
 static int give_tables(struct exporter *e, size_t count, struct error *err)
 {
+	struct passage *p;
 	size_t i = 0, place;
 	int rc;
 
@@ -486,8 +512,12 @@ static int give_tables(struct exporter *e, size_t count, struct error *err)
 		rc = crew_wait(e->crew, &place, err);
 		if (rc <= 0 || e->from->early)
 			return rc;
-		e->jobs[place].passage->odd = 1;
-		for (i = count; &e->passages[i] != e->jobs[place].passage;) {
+		p = e->jobs[place].passage;
+		if (p->other)
+			e->expected = NULL;
+		else
+			p->odd = 1;
+		for (i = count; &e->passages[i] != p;) {
 			forget(&e->passages[--i]);
 			e->passages[i].done = 0;
 			e->passages[i].folder = (struct object_id){ { 0 } };
@@ -553,6 +583,7 @@ int export_tables(const struct row_origin *from, struct catalog *c,
 	e->sink = s;
 	e->progress = p;
 	e->cache = p ? p->cache : NULL;
+	e->expected = p ? p->expected : NULL;
 	e->passages = calloc(c->table_count + 1, sizeof(*e->passages));
 	if (!e->passages) {
 		error_nomem(err);

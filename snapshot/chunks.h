@@ -113,6 +113,15 @@ int chunk_writer_new(struct chunk_writer **out, const struct table *t,
 		     struct sink *s, struct error *err);
 
 /**
+ * Before the first segment: the folder is expected to be `folder`.  Then its
+ * bytes are known, and so is the SHA-256 of its rows: it is not computed.
+ *
+ * @param t  has rows and sha256 of that folder; borrowed
+ */
+void chunk_writer_expect(struct chunk_writer *w, const struct table *t,
+			 const struct object_id *folder);
+
+/**
  * Add the next segment, which is empty afterwards and can take the rows that
  * follow.  By one thread at a time.
  *
@@ -125,7 +134,8 @@ int chunk_writer_add(struct chunk_writer *w, struct chunk_segment *s,
 /**
  * Finish: put what is left.  Sets rows, bytes and sha256 of `t`.
  * @param id  receives the folder's id; untouched for a table without rows
- * @return 0; 1 when the table has no rows and so no folder; -1
+ * @return 0; 1 when the table has no rows and so no folder; 2 when it is not
+ *         what chunk_writer_expect() told, and sha256 is not set; -1
  */
 int chunk_writer_finish(struct chunk_writer *w, struct table *t,
 			struct object_id *id, struct error *err);

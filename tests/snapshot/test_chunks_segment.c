@@ -8,8 +8,11 @@ struct span {
 };
 
 /* Write rows of 500 to 700 bytes in segments that know nothing of each
- * other, but for the first; @return what the writer said last */
-static int write_spans(struct world *w, const struct span *spans, size_t count)
+ * other, but for the first; @return what the writer said last
+ * @param expected  or NULL, with the folder's id */
+static int write_expected(struct world *w, const struct span *spans,
+			  size_t count, const struct table *expected,
+			  const struct object_id *folder)
 {
 	struct chunk_writer *writer;
 	char text[700];
@@ -18,6 +21,8 @@ static int write_spans(struct world *w, const struct span *spans, size_t count)
 	memset(text, 'x', sizeof(text));
 	assert_int_equal(
 		chunk_writer_new(&writer, w->t, &w->keep->sink, &w->err), 0);
+	if (expected)
+		chunk_writer_expect(writer, expected, folder);
 	for (size_t i = 0; !rc && i < count; i++) {
 		struct chunk_place place = { .exact = !i, .rows = i > 0 };
 		struct chunk_segment *s;
@@ -43,6 +48,11 @@ static int write_spans(struct world *w, const struct span *spans, size_t count)
 		rc = chunk_writer_finish(writer, w->t, &w->id, &w->err);
 	chunk_writer_free(writer);
 	return rc;
+}
+
+static int write_spans(struct world *w, const struct span *spans, size_t count)
+{
+	return write_expected(w, spans, count, NULL, NULL);
 }
 
 static void files_do_not_depend_on_segments(void **state)
@@ -85,6 +95,46 @@ static void empty_segments_change_nothing(void **state)
 	assert_int_equal(write_spans(w, some, 5), 1);
 	assert_int_equal(write_spans(w, some + 1, 4), 0);
 	assert_memory_equal(&id, &w->id, sizeof(id));
+}
+
+static void an_expected_folder_tells_the_digest(void **state)
+{
+	static const struct span some[] = { { 1, 900 }, { 900, 3000 } };
+	struct world *w = *state;
+	struct table expected = { .rows = 2999, .sha256 = "not computed" };
+	struct object_id folder;
+	uint64_t bytes;
+
+	assert_int_equal(write_spans(w, some, 2), 0);
+	folder = w->id;
+	bytes = w->t->bytes;
+	w->t->rows = w->t->bytes = 0;
+	assert_int_equal(write_expected(w, some, 2, &expected, &folder), 0);
+	assert_memory_equal(&w->id, &folder, sizeof(folder));
+	assert_memory_equal(w->t->sha256, expected.sha256, 32);
+	assert_int_equal(w->t->rows, 2999);
+	assert_int_equal(w->t->bytes, bytes);
+}
+
+static void another_folder_than_expected_has_no_digest(void **state)
+{
+	static const struct span all[] = { { 1, 3000 } }, less[] = { { 1, 1 } };
+	struct world *w = *state;
+	struct table expected = { .rows = 2999 };
+	struct object_id folder;
+
+	assert_int_equal(write_spans(w, all, 1), 0);
+	folder = w->id;
+	expected.rows = 2998;
+	assert_int_equal(write_expected(w, all, 1, &expected, &folder), 2);
+	expected.rows = 2999;
+	assert_int_equal(write_expected(w, less, 1, &expected, &folder), 2);
+	expected.rows = 0;
+	assert_int_equal(write_expected(w, less, 1, &expected, &folder), 2);
+	expected.rows = 2999;
+	folder.bytes[19] ^= 1;
+	assert_int_equal(write_expected(w, all, 1, &expected, &folder), 2);
+	assert_int_equal(w->err.code, ERROR_NONE);
 }
 
 /* Rows that never cut, more than a file may have: only who knows all that is
@@ -133,6 +183,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_WORLD(files_do_not_depend_on_segments),
 		IN_WORLD(empty_segments_change_nothing),
+		IN_WORLD(an_expected_folder_tells_the_digest),
+		IN_WORLD(another_folder_than_expected_has_no_digest),
 		IN_WORLD(a_forced_cut_needs_to_know_what_is_in_front),
 	};
 
