@@ -41,6 +41,7 @@ struct ahead {
 	unsigned char *has_folder;
 	size_t stored;       /* tables */
 	const char *scratch; /* where its folder is made */
+	unsigned int jobs;
 	char *folder;
 
 	pthread_t thread;
@@ -140,12 +141,20 @@ static void will_read_stored(struct source *source, const char *path)
 		s->inner->will_read(s->inner, rest);
 }
 
+static struct source_reader *reader_of_stored(struct source *source)
+{
+	const struct stored_source *s = (struct stored_source *)source;
+
+	return s->inner && s->inner->reader ? s->inner->reader(s->inner) : NULL;
+}
+
 static void *work(void *payload)
 {
 	struct ahead *a = payload;
 	struct restore_build how = { .progress = &a->progress,
 				     .gate = &a->gate,
-				     .watch = beside_watch(a->beside) };
+				     .watch = beside_watch(a->beside),
+				     .jobs = a->jobs };
 	struct restore_report report = { NULL, 0 };
 	struct error ignored = ERROR_INIT;
 	char *path = path_join(a->folder, DRILL_DB);
@@ -176,10 +185,12 @@ struct ahead *ahead_new(struct gitstore *g, const struct catalog *c,
 	a->store = g;
 	a->catalog = c;
 	a->scratch = scratch;
+	a->jobs = jobs;
 	a->source.base.label = "the new snapshot";
 	a->source.base.read = read_stored;
 	a->source.base.list = list_stored;
 	a->source.base.will_read = will_read_stored;
+	a->source.base.reader = reader_of_stored;
 	a->source.ahead = a;
 	a->folders = calloc(c->table_count + 1, sizeof(*a->folders));
 	a->has_folder = calloc(c->table_count + 1, 1);

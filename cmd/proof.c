@@ -365,7 +365,8 @@ int proof_build(const struct cmd *cmd, struct source *s,
 		struct proof *out, struct error *err)
 {
 	const char **bare;
-	struct restore_build how = { .stand_ins = o->stand_ins };
+	struct restore_build how = { .stand_ins = o->stand_ins,
+				     .jobs = cmd->jobs };
 	struct beside *mine = NULL, *beside = o->built ? o->beside : NULL;
 	struct export_expected expected = { c, NULL };
 	struct object_id *folders;

@@ -10,12 +10,12 @@
 #include "export/export_internal.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/processors.h"
 
 enum state { FREE, FILLING, WAITING, RUNNING, DONE };
 
@@ -175,15 +175,6 @@ static void begin_threads(struct crew *c)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-size_t crew_processors(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return (size_t)CPU_COUNT(&set);
-}
-
 int crew_new(struct crew **out, unsigned int jobs, struct crew_work *work,
 	     struct error *err)
 {
@@ -194,7 +185,7 @@ int crew_new(struct crew **out, unsigned int jobs, struct crew_work *work,
 		return error_nomem(err);
 	c->work = work;
 	c->owner = pthread_self();
-	c->jobs = jobs ? jobs : crew_processors();
+	c->jobs = jobs ? jobs : processors_for_us();
 	if (c->jobs > CREW_JOBS_MAX)
 		c->jobs = CREW_JOBS_MAX;
 	pthread_mutex_init(&c->lock, NULL);

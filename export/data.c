@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/processors.h"
 #include "export/export_internal.h"
 #include "snapshot/catalog.h"
 #include "snapshot/document.h"
@@ -77,7 +78,7 @@ int export_early(struct database *db, struct catalog *c, struct sink *s,
 		 struct export_progress *p)
 {
 	const struct row_origin from = { .db = db, .early = 1 };
-	size_t jobs = p->jobs ? p->jobs : crew_processors();
+	size_t jobs = p->jobs ? p->jobs : processors_for_us();
 	struct error ignored = ERROR_INIT;
 	struct tree data = { 0 };
 	int rc = 0;

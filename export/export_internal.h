@@ -94,9 +94,6 @@ struct crew_work {
 
 struct crew;
 
-/** Processors for us. */
-size_t crew_processors(void);
-
 /**
  * @param jobs  how many are to be done at once, this thread's included; 0: as
  *              many as there are processors for us.  Threads begin with the

@@ -24,6 +24,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/processors.h"
 #include "database/database.h"
 #include "export/cache.h"
 #include "export/export_internal.h"
@@ -559,7 +560,7 @@ static unsigned int count_jobs(const struct exporter *e)
 
 	if (!e->from->early)
 		return jobs;
-	return (jobs ? jobs : (unsigned int)crew_processors()) - 1;
+	return (jobs ? jobs : (unsigned int)processors_for_us()) - 1;
 }
 
 static void free_job(struct job *j)

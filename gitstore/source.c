@@ -314,15 +314,21 @@ static int git_source_read(struct source *source, const char *path,
 				SOURCE_FILE_MAX, err);
 }
 
+static struct pack_cursor *new_cursor(const struct git_source *s)
+{
+	struct pack_cursor *c = NULL;
+	int rc = s->follower ? follower_cursor_new(s->follower, &c, NULL)
+			     : store_cursor_new(s->g, &c, NULL);
+
+	return rc ? NULL : c;
+}
+
 static void start_ahead(struct git_source *s)
 {
-	struct pack_cursor *c;
-	int rc;
+	struct pack_cursor *c = new_cursor(s);
 
 	s->ahead_tried = 1;
-	rc = s->follower ? follower_cursor_new(s->follower, &c, NULL)
-			 : store_cursor_new(s->g, &c, NULL);
-	if (!rc && read_ahead_new(&s->ahead, c))
+	if (c && read_ahead_new(&s->ahead, c))
 		pack_cursor_free(c);
 }
 
@@ -336,6 +342,47 @@ static void git_source_will_read(struct source *source, const char *path)
 	if (s->ahead && !find_file(s, path, &e, NULL))
 		read_ahead_tell(s->ahead, &e->id);
 }
+
+/* ---- for other threads ---- */
+
+struct git_reader {
+	struct source_reader reader; /* first */
+	struct pack_cursor *cursor;
+};
+
+static int git_reader_read(struct source_reader *reader, const char *path,
+			   const struct object_id *id, size_t limit,
+			   struct buffer *out)
+{
+	struct git_reader *r = (struct git_reader *)reader;
+
+	(void)path;
+	return id ? pack_cursor_read(r->cursor, id, PACK_BLOB, limit, out, NULL)
+		  : 1;
+}
+
+static void git_reader_free(struct source_reader *reader)
+{
+	pack_cursor_free(((struct git_reader *)reader)->cursor);
+	free(reader);
+}
+
+static struct source_reader *git_source_reader(struct source *source)
+{
+	struct git_reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->reader.read = git_reader_read;
+	r->reader.free = git_reader_free;
+	r->cursor = new_cursor((struct git_source *)source);
+	if (r->cursor)
+		return &r->reader;
+	free(r);
+	return NULL;
+}
+
+/* ---- the source ---- */
 
 static int git_source_list(struct source *source, const char *path,
 			   struct source_names *out, struct error *err)
@@ -393,6 +440,7 @@ static struct git_source *new_source(struct gitstore *g, const char *what,
 	s->source.list = git_source_list;
 	s->source.free = git_source_free;
 	s->source.will_read = git_source_will_read;
+	s->source.reader = git_source_reader;
 	s->g = g;
 	s->root = *root;
 	return s;

@@ -84,7 +84,7 @@ static int load_table(struct builder *b, struct database *db,
 
 	if (chunk_reader_new(&reader, t, b->source, err) < 0)
 		return -1;
-	if (rows_ahead_new(&r.ahead, reader, t, err) == 0)
+	if (rows_ahead_new(&r.ahead, reader, t, b->how->jobs, err) == 0)
 		rc = database_load(db, t, &r.source, err);
 	if (rc == 0) {
 		b->rows += r.rows;

@@ -50,6 +50,9 @@ struct restore_build {
 	struct restore_progress *progress; /* or NULL */
 	struct restore_gate *gate;         /* or NULL */
 	struct restore_watch *watch;       /* or NULL */
+	/* Threads that read and decode, this one included; 0: as many as there
+	 * are processors for us, at most 16. */
+	unsigned int jobs;
 };
 
 struct restore_report {

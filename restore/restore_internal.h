@@ -43,13 +43,16 @@ void database_remove(const char *path);
  * Read the rows of `t` from `r`, ahead of who takes them.  Until
  * rows_ahead_free(), which is called in any case, nobody else uses `r` or its
  * source.
+ *
+ * @param jobs  threads, this one included; 0: as many as processors for us
  */
 int rows_ahead_new(struct rows_ahead **out, struct chunk_reader *r,
-		   const struct table *t, struct error *err);
+		   const struct table *t, unsigned int jobs, struct error *err);
 /** NULL is allowed. */
 void rows_ahead_free(struct rows_ahead *a);
 
-/** As chunk_reader_next(), but the values are lent until the next call. */
+/** As chunk_reader_next(), but the values are lent until the next call.  In the
+ *  thread that made it. */
 int rows_ahead_next(struct rows_ahead *a, int64_t *rowid,
 		    const struct value **values, struct error *err);
 

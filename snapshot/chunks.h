@@ -27,6 +27,7 @@ struct object_id;
 struct record;
 struct sink;
 struct source;
+struct source_reader;
 struct table;
 
 #define CHUNK_MEAN_BYTES 65536
@@ -157,26 +158,65 @@ int chunk_reader_new(struct chunk_reader **out, const struct table *t,
 int chunk_reader_next(struct chunk_reader *r, int64_t *rowid,
 		      struct value *values, struct error *err);
 
-/** @return 1 when the next row will be of another file (or there is none), and
- *  values of this one's rows are gone then; else 0 */
-int chunk_reader_file_ends(const struct chunk_reader *r);
-
-/** Where chunk_reader_file_ends(): have the values of the file's rows stay, by
- *  giving its memory away in exchange for other memory. */
-void chunk_reader_swap(struct chunk_reader *r, struct buffer *memory);
-
-/** As row_shape_apart() of the current row, whose other values lie in the
- *  file. */
-size_t chunk_reader_apart(const struct chunk_reader *r, const char **data);
-
-/** Bytes of the current row's file. */
-size_t chunk_reader_file_bytes(const struct chunk_reader *r);
-
 /** The line of the current row, without newline; borrowed until the next. */
 const char *chunk_reader_line(const struct chunk_reader *r, size_t *size);
 
 /** The current row of ORDER_RECORDS; borrowed until the next. */
 const struct record *chunk_reader_record(const struct chunk_reader *r);
 void chunk_reader_free(struct chunk_reader *r);
+
+/*
+ * ---- reading by several threads ----
+ *
+ * One thread has the reader, finds files and takes their rows, all in order;
+ * any thread may read and decode what was found.  Not for ORDER_RECORDS.
+ *
+ *   chunk_reader_find() -> chunk_file_prepare() -> chunk_reader_open()
+ *                       -> chunk_reader_row() ... -> chunk_reader_end()
+ */
+
+/** A file and its rows.  Used by one thread at a time. */
+struct chunk_file;
+
+int chunk_file_new(struct chunk_file **out, const struct table *t,
+		   struct error *err);
+
+/** NULL is allowed. */
+void chunk_file_free(struct chunk_file *f);
+
+/** For chunk_file_prepare() in one thread; its free() is called in any, before
+ *  the reader's source is freed.  @return NULL: there is none */
+struct source_reader *chunk_reader_reader(struct chunk_reader *r);
+
+/** Let `f` be the next file, of which nothing is read yet.
+ *  @return 1; 0 behind the last one; -1 */
+int chunk_reader_find(struct chunk_reader *r, struct chunk_file *f,
+		      struct error *err);
+
+/**
+ * Read it and decode its rows, as far as that goes: what does not, for whatever
+ * reason, is left for when they are taken.
+ *
+ * @param by  of the reader's source; NULL: none
+ */
+void chunk_file_prepare(struct chunk_file *f, struct source_reader *by);
+
+/** It is the file's turn: those found before have no more rows. */
+int chunk_reader_open(struct chunk_reader *r, struct chunk_file *f,
+		      struct error *err);
+
+/**
+ * The next row of the file that was opened last.
+ *
+ * @param values  lent until the next call
+ * @return 1; 0 behind its last row; -1 as chunk_reader_next()
+ */
+int chunk_reader_row(struct chunk_reader *r, struct chunk_file *f,
+		     int64_t *rowid, const struct value **values,
+		     struct error *err);
+
+/** Behind the last file, as often as one likes.
+ *  @return 0: row count and SHA-256 are the manifest's; -1 */
+int chunk_reader_end(struct chunk_reader *r, struct error *err);
 
 #endif /* SNAPSHOT_CHUNKS_H */

@@ -111,10 +111,12 @@ struct chunk_walk {
 	struct source *source;
 	struct walk_level levels[CHUNK_LEVELS_MAX];
 	size_t depth;
-	struct buffer path;  /* of the folder or file being looked at */
-	struct buffer file;  /* its content */
-	int has_values;      /* there is a folder "values" */
-	struct buffer shown; /* the table's name for people */
+	struct buffer path; /* of the folder or file being looked at */
+	const struct source_name *name; /* of the file; until the next one */
+	struct buffer list;             /* a folder's file "chunks" */
+	int has_values;                 /* there is a folder "values" */
+	int has_readers;                /* files are not read in their order */
+	struct buffer shown;            /* the table's name for people */
 };
 
 /** Look at the table's folder: there is one exactly if there are rows.
@@ -123,12 +125,47 @@ int chunk_walk_begin(struct chunk_walk *w, const struct table *t,
 		     struct source *s, struct error *err);
 void chunk_walk_release(struct chunk_walk *w);
 
-/** @return 1 with the next file, which is whole lines; 0 behind the last; -1 */
+/** Go to the next file, which is not read.
+ *  @return 1 with its path and name; 0 behind the last; -1 */
 int chunk_walk_next(struct chunk_walk *w, struct error *err);
 
 /** Record damage of the table: "table 'x': TEXT". @return -1 */
 int chunk_walk_damage(struct chunk_walk *w, struct error *err, const char *fmt,
 		      ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- chunks_file.c: a file of rows ---- */
+
+/** Where a file is; the rows in front of it, and values that don't lie in it,
+ *  are the reader's. */
+struct chunk_file {
+	struct row_files files; /* first: the codec hands us this */
+	const struct table *table;
+	struct row_shape *shape;
+	size_t values_a_row;
+	struct buffer path;
+	struct object_id id;
+	int known; /* the id is */
+	struct buffer bytes;
+	/* the current line, and where the next one begins */
+	size_t line, line_size, at;
+	uint64_t line_number;
+
+	/* rows that were decoded ahead, and which one is next */
+	size_t row_count, next_row;
+	int64_t *rowids;
+	struct value *values; /* of one row after the other */
+	size_t capacity;      /* rows */
+	struct buffer apart;  /* what they have that lies not in the lines */
+	/* of a row that was not decoded ahead: the reader decodes it */
+	struct value *row;
+	struct chunk_reader *reader; /* who has the file's turn, or NULL */
+};
+
+/** Nothing is read of it. */
+void chunk_file_forget(struct chunk_file *f);
+
+/** Find the next line. @return 1; 0: there is none */
+int chunk_file_line(struct chunk_file *f);
 
 /* ---- chunks_segment.c: rows encoded, cut and put ---- */
 

@@ -21,34 +21,39 @@
 #define VALUE_BYTES_MAX ((size_t)0x7fffffff)
 
 struct chunk_reader {
-	struct row_files files; /* first: the codec hands us this */
 	const struct table *table;
 	struct chunk_walk walk;
-	struct row_shape *shape;
+	struct chunk_file *file;       /* where nobody brings another one */
 	struct record_reader *records; /* ORDER_RECORDS */
 	struct record record;          /* the current one */
 	struct buffer last_key;        /* of the one before */
 	struct chunk_parts parts;      /* seen in rows */
-	size_t at; /* where in the walk's file the next line begins */
-	size_t line, line_size;
-	uint64_t line_number;
 	uint64_t rows;
 	int64_t last_rowid;
-	int ended; /* the last row was given out */
+	int ended; /* row count and SHA-256 were found right */
 	struct hasher *rows_sha, *value_sha;
 };
 
-/* Only what is found in a line is damage; memory can run out there too. */
-static int line_failed(struct chunk_reader *r, const struct error *cause,
-		       struct error *err)
+static int file_damage(struct chunk_reader *r, struct chunk_file *f,
+		       const char *what, struct error *err)
 {
-	const char *path = buffer_cstr(&r->walk.path);
+	const char *path = buffer_cstr(&f->path);
+
+	return error_set(err, ERROR_DAMAGE, "table '%s', file '%s': %s",
+			 r->walk.shown.data, path ? path : "?", what);
+}
+
+/* Only what is found in a line is damage; memory can run out there too. */
+static int line_failed(struct chunk_reader *r, struct chunk_file *f,
+		       const struct error *cause, struct error *err)
+{
+	const char *path = buffer_cstr(&f->path);
 
 	if (cause->code != ERROR_DAMAGE)
 		return error_set(err, cause->code, "%s", cause->message);
 	return error_set(err, ERROR_DAMAGE,
 			 "table '%s', file '%s', line %" PRIu64 ": %s",
-			 r->walk.shown.data, path ? path : "?", r->line_number,
+			 r->walk.shown.data, path ? path : "?", f->line_number,
 			 cause->message);
 }
 
@@ -86,7 +91,7 @@ done:
 static int load_value(struct row_files *files, const unsigned char sha256[32],
 		      size_t size, struct buffer *out, struct error *err)
 {
-	struct chunk_reader *r = (struct chunk_reader *)files;
+	struct chunk_reader *r = ((struct chunk_file *)files)->reader;
 	struct chunk_part part = { .part = 0 };
 	unsigned char digest[HASH_SHA256_SIZE];
 	size_t begin = out->size, at, step;
@@ -121,13 +126,12 @@ int chunk_reader_new(struct chunk_reader **out, const struct table *t,
 	*out = NULL;
 	if (!r)
 		return error_nomem(err);
-	r->files.load = load_value;
 	r->table = t;
 	if (hasher_new(&r->rows_sha, HASH_SHA256, err) < 0 ||
 	    hasher_new(&r->value_sha, HASH_SHA256, err) < 0 ||
 	    (t->order == ORDER_RECORDS &&
 	     record_reader_new(&r->records, err) < 0) ||
-	    row_shape_new(&r->shape, t, err) < 0 ||
+	    chunk_file_new(&r->file, t, err) < 0 ||
 	    chunk_walk_begin(&r->walk, t, s, err) < 0) {
 		chunk_reader_free(r);
 		return -1;
@@ -140,7 +144,7 @@ void chunk_reader_free(struct chunk_reader *r)
 {
 	if (!r)
 		return;
-	row_shape_free(r->shape);
+	chunk_file_free(r->file);
 	record_reader_free(r->records);
 	buffer_release(&r->last_key);
 	chunk_parts_release(&r->parts);
@@ -191,11 +195,12 @@ done:
 	return rc;
 }
 
-/* All rows were read: are they what the manifest says? */
-static int finish(struct chunk_reader *r, struct error *err)
+int chunk_reader_end(struct chunk_reader *r, struct error *err)
 {
 	unsigned char digest[HASH_SHA256_SIZE];
 
+	if (r->ended)
+		return 0;
 	if (r->rows != r->table->rows)
 		return chunk_walk_damage(&r->walk, err,
 					 "%" PRIu64
@@ -208,7 +213,8 @@ static int finish(struct chunk_reader *r, struct error *err)
 			&r->walk, err,
 			"its rows do not have the SHA-256 that the "
 			"manifest names");
-	return r->walk.has_values ? check_values(r, err) : 0;
+	r->ended = !r->walk.has_values || check_values(r, err) == 0;
+	return r->ended ? 0 : -1;
 }
 
 /* Records rise by their keys; those without a pk can be equal. */
@@ -229,111 +235,169 @@ static int check_record(struct chunk_reader *r, struct error *err)
 	return buffer_failed(last) ? error_nomem(err) : 0;
 }
 
-static int decode_row(struct chunk_reader *r, const char *line, int64_t *rowid,
-		      struct value *values, struct error *err)
+/* ---- rows ---- */
+
+static int check_order(struct chunk_reader *r, int64_t rowid, struct error *err)
 {
+	if (r->table->order != ORDER_ROWID)
+		return 0;
+	if (r->rows > 1 && rowid <= r->last_rowid)
+		return error_set(err, ERROR_DAMAGE,
+				 "rowid %" PRId64 " comes after %" PRId64,
+				 rowid, r->last_rowid);
+	r->last_rowid = rowid;
+	return 0;
+}
+
+static int decode_row(struct chunk_reader *r, struct chunk_file *f,
+		      int64_t *rowid, struct value *values, struct error *err)
+{
+	const char *line = f->bytes.data + f->line;
+
 	if (r->records) {
-		if (record_from_line(r->records, line, r->line_size, &r->record,
+		if (record_from_line(r->records, line, f->line_size, &r->record,
 				     err) < 0)
 			return -1;
 		return check_record(r, err);
 	}
-	if (row_decode(r->shape, line, r->line_size, rowid, values, &r->files,
+	if (row_decode(f->shape, line, f->line_size, rowid, values, &f->files,
 		       err) < 0)
 		return -1;
-	if (r->table->order != ORDER_ROWID)
+	return check_order(r, *rowid, err);
+}
+
+static int too_many(const struct chunk_reader *r, struct error *err)
+{
+	return error_set(err, ERROR_DAMAGE,
+			 "more rows than the %" PRIu64
+			 " that the manifest names",
+			 r->table->rows);
+}
+
+/* @return 1; 0: the file has no more lines; -1 */
+static int next_line(struct chunk_reader *r, struct chunk_file *f,
+		     int64_t *rowid, struct value *values, struct error *err)
+{
+	struct error cause;
+
+	if (!chunk_file_line(f))
 		return 0;
-	if (r->rows > 1 && *rowid <= r->last_rowid)
-		return error_set(err, ERROR_DAMAGE,
-				 "rowid %" PRId64 " comes after %" PRId64,
-				 *rowid, r->last_rowid);
-	r->last_rowid = *rowid;
+	r->rows++;
+	error_clear(&cause); /* ERROR_INIT would zero 2 KiB for each line */
+	if (f->line_size && f->bytes.data[f->line + f->line_size - 1] == '\r')
+		error_set(&cause, ERROR_DAMAGE, CHUNK_CRLF_HINT);
+	else if (f->line_size > ROW_LINE_MAX)
+		error_set(&cause, ERROR_DAMAGE, "%zu bytes are too long",
+			  f->line_size);
+	else if (r->rows > r->table->rows)
+		too_many(r, &cause);
+	else
+		decode_row(r, f, rowid, values, &cause);
+	return cause.code ? line_failed(r, f, &cause, err) : 1;
+}
+
+/* One that was decoded ahead. */
+static int next_ready(struct chunk_reader *r, struct chunk_file *f,
+		      int64_t *rowid, const struct value **values,
+		      struct error *err)
+{
+	size_t row = f->next_row++;
+	struct error cause;
+
+	*rowid = f->rowids[row];
+	*values = f->values + row * f->values_a_row;
+	r->rows++;
+	f->line_number++;
+	error_clear(&cause);
+	if (r->rows > r->table->rows)
+		too_many(r, &cause);
+	else
+		check_order(r, *rowid, &cause);
+	return cause.code ? line_failed(r, f, &cause, err) : 1;
+}
+
+int chunk_reader_row(struct chunk_reader *r, struct chunk_file *f,
+		     int64_t *rowid, const struct value **values,
+		     struct error *err)
+{
+	if (f->next_row < f->row_count)
+		return next_ready(r, f, rowid, values, err);
+	*values = f->row;
+	return next_line(r, f, rowid, f->row, err);
+}
+
+/* ---- files ---- */
+
+struct source_reader *chunk_reader_reader(struct chunk_reader *r)
+{
+	struct source *s = r->walk.source;
+	struct source_reader *by = s->reader ? s->reader(s) : NULL;
+
+	r->walk.has_readers |= by != NULL;
+	return by;
+}
+
+int chunk_reader_find(struct chunk_reader *r, struct chunk_file *f,
+		      struct error *err)
+{
+	int rc = chunk_walk_next(&r->walk, err);
+
+	chunk_file_forget(f);
+	if (rc <= 0)
+		return rc;
+	f->known = r->walk.name->known;
+	f->id = r->walk.name->id;
+	buffer_clear(&f->path);
+	buffer_add(&f->path, r->walk.path.data, r->walk.path.size);
+	return buffer_cstr(&f->path) ? 1 : error_nomem(err);
+}
+
+int chunk_reader_open(struct chunk_reader *r, struct chunk_file *f,
+		      struct error *err)
+{
+	struct source *s = r->walk.source;
+	int rc = 0;
+
+	f->files.load = load_value;
+	f->reader = r;
+	if (!f->bytes.size)
+		rc = s->read(s, f->path.data, &f->bytes, err);
+	if (rc)
+		return rc < 0 ? -1 : file_damage(r, f, "it is missing", err);
+	if (!f->bytes.size)
+		return file_damage(r, f, "it is empty", err);
+	if (f->bytes.data[f->bytes.size - 1] != '\n')
+		return file_damage(r, f, "its last line is cut short", err);
+	hasher_add(r->rows_sha, f->bytes.data, f->bytes.size);
 	return 0;
 }
 
-static int decode_line(struct chunk_reader *r, int64_t *rowid,
-		       struct value *values, struct error *err)
-{
-	const char *line = r->walk.file.data + r->line;
-	struct error cause;
-
-	error_clear(&cause); /* ERROR_INIT would zero 2 KiB for each line */
-	if (r->line_size && line[r->line_size - 1] == '\r')
-		error_set(&cause, ERROR_DAMAGE, CHUNK_CRLF_HINT);
-	else if (r->line_size > ROW_LINE_MAX)
-		error_set(&cause, ERROR_DAMAGE, "%zu bytes are too long",
-			  r->line_size);
-	else if (r->rows > r->table->rows)
-		error_set(&cause, ERROR_DAMAGE,
-			  "more rows than the %" PRIu64
-			  " that the manifest names",
-			  r->table->rows);
-	else
-		decode_row(r, line, rowid, values, &cause);
-	return cause.code ? line_failed(r, &cause, err) : 1;
-}
+/* ---- one after the other ---- */
 
 int chunk_reader_next(struct chunk_reader *r, int64_t *rowid,
 		      struct value *values, struct error *err)
 {
-	const char *newline;
+	struct chunk_file *f = r->file;
 	int rc;
 
 	if (r->ended)
 		return 0;
-	if (r->at == r->walk.file.size) {
-		rc = chunk_walk_next(&r->walk, err);
-		if (rc <= 0) {
-			buffer_clear(&r->walk.file);
-			r->at = r->line = r->line_size = 0;
-			if (rc < 0 || finish(r, err) < 0)
-				return -1;
-			r->ended = 1;
-			return 0;
-		}
-		hasher_add(r->rows_sha, r->walk.file.data, r->walk.file.size);
-		r->at = 0;
-		r->line_number = 0;
+	while ((rc = next_line(r, f, rowid, values, err)) == 0) {
+		rc = chunk_reader_find(r, f, err);
+		if (rc <= 0)
+			break;
+		if (chunk_reader_open(r, f, err) < 0)
+			return -1;
 	}
-	r->line = r->at;
-	newline = memchr(r->walk.file.data + r->at, '\n',
-			 r->walk.file.size - r->at);
-	r->line_size = (size_t)(newline - r->walk.file.data) - r->at;
-	r->at += r->line_size + 1;
-	r->line_number++;
-	r->rows++;
-	return decode_line(r, rowid, values, err);
-}
-
-int chunk_reader_file_ends(const struct chunk_reader *r)
-{
-	return r->at == r->walk.file.size;
-}
-
-void chunk_reader_swap(struct chunk_reader *r, struct buffer *memory)
-{
-	struct buffer swap = r->walk.file;
-
-	r->walk.file = *memory;
-	*memory = swap;
-	buffer_clear(&r->walk.file);
-	r->at = r->line = r->line_size = 0;
-}
-
-size_t chunk_reader_apart(const struct chunk_reader *r, const char **data)
-{
-	return row_shape_apart(r->shape, data);
-}
-
-size_t chunk_reader_file_bytes(const struct chunk_reader *r)
-{
-	return r->walk.file.size;
+	if (rc)
+		return rc;
+	return chunk_reader_end(r, err);
 }
 
 const char *chunk_reader_line(const struct chunk_reader *r, size_t *size)
 {
-	*size = r->line_size;
-	return r->walk.file.data + r->line;
+	*size = r->file->line_size;
+	return r->file->bytes.data + r->file->line;
 }
 
 const struct record *chunk_reader_record(const struct chunk_reader *r)

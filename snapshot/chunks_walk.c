@@ -145,17 +145,19 @@ static int take_listed(struct chunk_walk *w, struct source_names *n,
 				   name ? "listed twice" : "not there");
 	if (source_names_add(out, name->name, name->folder, err) < 0)
 		return -1;
+	out->names[out->count - 1].known = name->known;
+	out->names[out->count - 1].id = name->id;
 	name->folder = -1;
 	return 0;
 }
 
 /* Put the names into the order of the folder's file "chunks", which is in
- * w->file; each is listed once. */
+ * w->list; each is listed once. */
 static int apply_list(struct chunk_walk *w, struct source_names *n,
 		      struct error *err)
 {
 	struct source_names out = { 0 };
-	char *line = w->file.data, *end = line + w->file.size, *newline;
+	char *line = w->list.data, *end = line + w->list.size, *newline;
 	int rc = -1;
 
 	for (; line < end; line = newline + 1) {
@@ -188,7 +190,7 @@ done:
 
 /* ---- files ---- */
 
-/* Read the file at w->path into w->file. */
+/* Read the list at w->path into w->list. */
 static int read_path(struct chunk_walk *w, struct error *err)
 {
 	const char *path = buffer_cstr(&w->path);
@@ -196,11 +198,11 @@ static int read_path(struct chunk_walk *w, struct error *err)
 
 	if (!path)
 		return error_nomem(err);
-	buffer_clear(&w->file);
-	rc = w->source->read(w->source, path, &w->file, err);
+	buffer_clear(&w->list);
+	rc = w->source->read(w->source, path, &w->list, err);
 	if (rc > 0)
 		return file_damage(w, err, "it is missing");
-	if (!rc && !w->file.size)
+	if (!rc && !w->list.size)
 		return file_damage(w, err, "it is empty");
 	return rc;
 }
@@ -215,7 +217,7 @@ static int read_list(struct chunk_walk *w, struct source_names *n,
 	rc = read_path(w, err);
 	if (!rc)
 		rc = apply_list(w, n, err);
-	buffer_clear(&w->file);
+	buffer_clear(&w->list);
 	w->path.size = length;
 	return rc;
 }
@@ -249,15 +251,6 @@ static int enter_folder(struct chunk_walk *w, struct error *err)
 	return listed ? read_list(w, &l->names, err) : 0;
 }
 
-static int open_file(struct chunk_walk *w, struct error *err)
-{
-	if (read_path(w, err) < 0)
-		return -1;
-	if (w->file.data[w->file.size - 1] != '\n')
-		return file_damage(w, err, "its last line is cut short");
-	return 1;
-}
-
 int chunk_walk_next(struct chunk_walk *w, struct error *err)
 {
 	while (w->depth) {
@@ -271,14 +264,15 @@ int chunk_walk_next(struct chunk_walk *w, struct error *err)
 			continue;
 		}
 		n = &l->names.names[l->next++];
-		if (!n->folder)
+		if (!n->folder && !w->has_readers)
 			source_tell(w->source, &l->names, l->next - 1, &w->path,
 				    l->path);
 		w->path.size = l->path;
 		buffer_byte(&w->path, '/');
 		buffer_str(&w->path, n->name);
+		w->name = n;
 		if (!n->folder)
-			return open_file(w, err);
+			return buffer_cstr(&w->path) ? 1 : error_nomem(err);
 		rc = enter_folder(w, err);
 		if (rc > 0)
 			return chunk_walk_damage(
@@ -331,6 +325,6 @@ void chunk_walk_release(struct chunk_walk *w)
 	while (w->depth)
 		source_names_release(&w->levels[--w->depth].names);
 	buffer_release(&w->path);
-	buffer_release(&w->file);
+	buffer_release(&w->list);
 	buffer_release(&w->shown);
 }

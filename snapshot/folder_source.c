@@ -150,6 +150,15 @@ static int read_all(const struct folder_source *f, int fd, const char *path,
 	}
 }
 
+/* In one piece of memory for a file of the size it tells. */
+static int read_open(const struct folder_source *f, int fd, const char *path,
+		     size_t size, struct buffer *out, struct error *err)
+{
+	if (buffer_reserve(out, size + READ_STEP) < 0)
+		return error_nomem(err);
+	return read_all(f, fd, path, out, err);
+}
+
 static int folder_read(struct source *s, const char *path, struct buffer *out,
 		       struct error *err)
 {
@@ -160,16 +169,59 @@ static int folder_read(struct source *s, const char *path, struct buffer *out,
 	fd = open_path(f, path, 0, &st, err);
 	if (fd < 0)
 		return fd == -2 ? 1 : -1;
-	/* One piece of memory for a file of the size it tells. */
 	if (st.st_size > (off_t)SOURCE_FILE_MAX)
 		rc = refuse_size(f, path, err);
-	else if (buffer_reserve(out, (size_t)st.st_size + READ_STEP) < 0)
-		rc = error_nomem(err);
 	else
-		rc = read_all(f, fd, path, out, err);
+		rc = read_open(f, fd, path, (size_t)st.st_size, out, err);
 	close(fd);
 	return rc;
 }
+
+/* ---- for other threads ---- */
+
+struct folder_reader {
+	struct source_reader reader; /* first */
+	const struct folder_source *of;
+};
+
+static int folder_reader_read(struct source_reader *reader, const char *path,
+			      const struct object_id *id, size_t limit,
+			      struct buffer *out)
+{
+	const struct folder_source *f = ((struct folder_reader *)reader)->of;
+	size_t before = out->size;
+	struct stat st;
+	int fd = open_path(f, path, 0, &st, NULL), rc = 1;
+
+	(void)id;
+	if (fd < 0)
+		return 1;
+	if (st.st_size <= (off_t)limit)
+		rc = read_open(f, fd, path, (size_t)st.st_size, out, NULL);
+	close(fd);
+	if (rc)
+		out->size = before;
+	return rc;
+}
+
+static void folder_reader_free(struct source_reader *reader)
+{
+	free(reader);
+}
+
+static struct source_reader *folder_reader(struct source *s)
+{
+	struct folder_reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->reader.read = folder_reader_read;
+	r->reader.free = folder_reader_free;
+	r->of = (const struct folder_source *)s;
+	return &r->reader;
+}
+
+/* ---- folders ---- */
 
 static int list_name(const struct folder_source *f, int fd, const char *path,
 		     const char *name, struct source_names *out,
@@ -294,6 +346,7 @@ int folder_source_open(struct source **out, const char *path, struct error *err)
 	f->source.read = folder_read;
 	f->source.list = folder_list;
 	f->source.free = folder_free;
+	f->source.reader = folder_reader;
 	buffer_printf(&label, "folder '%s'", path);
 	f->label = buffer_detach(&label);
 	f->source.label = f->label;

@@ -111,6 +111,20 @@ void source_names_release(struct source_names *n);
 /** No file of a snapshot is bigger. */
 #define SOURCE_FILE_MAX ((size_t)96 << 20)
 
+/** Reads files of a source in a thread of its own. */
+struct source_reader {
+	/*
+	 * Append a file.
+	 * @param id     as list() told it, or NULL: it did not
+	 * @param limit  leave bigger ones alone
+	 * @return 0; else nothing was appended, and the source is to be asked
+	 */
+	int (*read)(struct source_reader *, const char *path,
+		    const struct object_id *id, size_t limit,
+		    struct buffer *out);
+	void (*free)(struct source_reader *);
+};
+
 struct source {
 	/* What it is, for messages: "snapshot 1f2e3d4", "folder 'x'". */
 	const char *label;
@@ -126,6 +140,9 @@ struct source {
 	/* Tell that a file will be read soon, after those told before: a hint
 	 * for reading ahead.  NULL: it would not help. */
 	void (*will_read)(struct source *, const char *path);
+	/* A reader for the folder that was listed last and those in it, which
+	 * is freed before the source; NULL: there is none.  May be NULL. */
+	struct source_reader *(*reader)(struct source *);
 };
 
 /** So many files are worth telling ahead. */

@@ -356,6 +356,48 @@ static void a_hint_changes_nothing_but_time(void **state)
 	source_free(s);
 }
 
+static int reads_by(struct source_reader *by, const struct object_id *id,
+		    size_t limit, const char *want)
+{
+	struct buffer b = BUFFER_INIT;
+	int rc;
+
+	buffer_str(&b, "before ");
+	rc = by->read(by, "no matter", id, limit, &b);
+	assert_string_equal(buffer_cstr(&b), want);
+	buffer_release(&b);
+	return rc;
+}
+
+/* Who asks the source instead hears what is wrong. */
+static void a_reader_reads_by_id_what_lies_in_packs(void **state)
+{
+	struct fixture *f = *state;
+	struct source_names names = { 0 };
+	struct object_id id = add(f, "one\n", 0), none;
+	struct source_reader *by, *other;
+	struct source *s;
+
+	assert_ok(gitstore_source(f->g, &id, &s, &f->err), &f->err);
+	assert_ok(s->list(s, "data/tables/t", &names, &f->err), &f->err);
+	assert_int_equal(names.count, 1);
+	assert_true(names.names[0].known);
+	id = names.names[0].id;
+	by = s->reader(s);
+	other = s->reader(s);
+	assert_int_equal(reads_by(by, &id, 4, "before one\n"), 0);
+	assert_int_equal(reads_by(other, &id, 4, "before one\n"), 0);
+	assert_int_equal(reads_by(by, &id, 3, "before "), 1);
+	assert_int_equal(reads_by(by, NULL, 4, "before "), 1);
+	memset(&none, 0x11, sizeof(none));
+	assert_int_equal(reads_by(by, &none, 4, "before "), 1);
+	assert_int_equal(reads_by(by, &id, 4, "before one\n"), 0);
+	by->free(by);
+	other->free(other);
+	source_names_release(&names);
+	source_free(s);
+}
+
 static void what_is_told_and_missing_is_an_error_when_it_is_read(void **state)
 {
 	struct fixture *f = *state;
@@ -379,6 +421,9 @@ int main(void)
 			files_are_read_and_listed_by_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hint_changes_nothing_but_time,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_reader_reads_by_id_what_lies_in_packs, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			what_is_told_and_missing_is_an_error_when_it_is_read,
 			setup, teardown),

@@ -1,5 +1,5 @@
 /*
- * test_rows_ahead.c - rows decoded by a thread of their own
+ * test_rows_ahead.c - rows read and decoded by several threads
  *
  * All rows of a test differ, and each is looked at when it is its turn: memory
  * that was used again too early would show.
@@ -136,8 +136,8 @@ static void is_row(const struct value *values, int64_t rowid, make_value *make)
 }
 
 /* Take all rows, or `most` of them. @return the last result */
-static int take(struct world *w, make_value *make, int64_t most,
-		struct error *err)
+static int take_with(struct world *w, unsigned int jobs, make_value *make,
+		     int64_t most, struct error *err)
 {
 	struct chunk_reader *reader = NULL;
 	struct rows_ahead *ahead = NULL;
@@ -146,28 +146,40 @@ static int take(struct world *w, make_value *make, int64_t most,
 	int rc;
 
 	assert_int_equal(chunk_reader_new(&reader, w->t, w->source, err), 0);
-	assert_int_equal(rows_ahead_new(&ahead, reader, w->t, err), 0);
+	assert_int_equal(rows_ahead_new(&ahead, reader, w->t, jobs, err), 0);
 	while ((rc = rows_ahead_next(ahead, &rowid, &values, err)) > 0) {
 		assert_true(rowid == ++taken);
 		is_row(values, rowid, make);
 		if (taken == most)
 			break;
 	}
-	if (!rc)
+	if (!rc) {
 		assert_true((uint64_t)taken == w->t->rows);
+		/* the end stays the end */
+		assert_int_equal(rows_ahead_next(ahead, &rowid, &values, err),
+				 0);
+	}
 	rows_ahead_free(ahead);
 	chunk_reader_free(reader);
 	return rc;
 }
 
+static int take(struct world *w, make_value *make, int64_t most,
+		struct error *err)
+{
+	return take_with(w, 3, make, most, err);
+}
+
 static void all_come_back(make_value *make, int64_t rows)
 {
+	static const unsigned int jobs[] = { 0, 1, 2, 3, 40 };
 	struct error err = ERROR_INIT;
 	struct world w;
 
 	world_open(&w, make, rows);
-	if (take(&w, make, -1, &err) != 0)
-		fail_msg("%s", err.message);
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(*jobs); i++)
+		if (take_with(&w, jobs[i], make, -1, &err) != 0)
+			fail_msg("%u: %s", jobs[i], err.message);
 	world_close(&w);
 }
 

@@ -120,11 +120,99 @@ static inline int read_all(struct world *w, uint64_t *rows)
 	return rc;
 }
 
+static inline uint64_t hash_row(uint64_t hash, int64_t rowid,
+				const struct value *values, size_t count)
+{
+	hash = hash_bytes64_more(hash, &rowid, sizeof(rowid));
+	for (size_t i = 0; i < count; i++) {
+		const struct value *v = &values[i];
+
+		hash = hash_bytes64_more(hash, &v->class, sizeof(v->class));
+		if (v->class >= VALUE_TEXT)
+			hash = hash_bytes64_more(hash, v->data, v->size);
+		else if (v->class == VALUE_INTEGER)
+			hash = hash_bytes64_more(hash, &v->integer, 8);
+	}
+	return hash;
+}
+
+/* The same, and what the rows are. */
+static inline int hash_all(struct world *w, uint64_t *hash)
+{
+	int64_t rowid;
+	int rc;
+
+	*hash = HASH_BYTES64;
+	chunk_reader_free(w->reader);
+	rc = chunk_reader_new(&w->reader, w->t, &w->files->source, &w->err);
+	if (rc < 0)
+		return -1;
+	while ((rc = chunk_reader_next(w->reader, &rowid, w->values, &w->err)) >
+	       0)
+		*hash = hash_row(*hash, rowid, w->values, 2);
+	return rc;
+}
+
+/* Rows of files that were decoded before it was their turn. */
+static inline int hash_files(struct world *w, struct chunk_file *f,
+			     struct source_reader *by, uint64_t *hash)
+{
+	const struct value *values;
+	int64_t rowid;
+	int rc;
+
+	while ((rc = chunk_reader_find(w->reader, f, &w->err)) > 0) {
+		chunk_file_prepare(f, by);
+		rc = chunk_reader_open(w->reader, f, &w->err);
+		while (!rc && (rc = chunk_reader_row(w->reader, f, &rowid,
+						     &values, &w->err)) > 0) {
+			*hash = hash_row(*hash, rowid, values, 2);
+			rc = 0;
+		}
+		if (rc < 0)
+			break;
+	}
+	return rc < 0 ? -1 : chunk_reader_end(w->reader, &w->err);
+}
+
+static inline int hash_ahead(struct world *w, uint64_t *hash)
+{
+	struct source_reader *by;
+	struct chunk_file *f;
+	int rc;
+
+	*hash = HASH_BYTES64;
+	chunk_reader_free(w->reader);
+	w->files->source.reader = files_reader;
+	rc = chunk_reader_new(&w->reader, w->t, &w->files->source, &w->err);
+	if (rc == 0) {
+		assert_int_equal(chunk_file_new(&f, w->t, &w->err), 0);
+		by = chunk_reader_reader(w->reader);
+		rc = hash_files(w, f, by, hash);
+		by->free(by);
+		chunk_file_free(f);
+	}
+	w->files->source.reader = NULL;
+	return rc;
+}
+
 static inline void assert_sound(struct world *w)
 {
-	uint64_t rows;
+	uint64_t rows, one_by_one, ahead;
+	size_t tells;
 	int64_t rowid;
 
+	if (w->t->order != ORDER_RECORDS) {
+		tells = w->files->tells;
+		assert_int_equal(hash_all(w, &one_by_one), 0);
+		assert_int_equal(w->files->told.size, 0);
+		w->files->tells = tells;
+		assert_int_equal(hash_ahead(w, &ahead), 0);
+		assert_true(ahead == one_by_one);
+		/* readers need no hints */
+		assert_int_equal(w->files->tells, tells);
+	}
+	w->files->calls = 0;
 	if (read_all(w, &rows) != 0)
 		print_error("%s\n", w->err.message);
 	assert_int_equal(w->err.code, ERROR_NONE);
@@ -142,6 +230,12 @@ static inline void assert_damage(struct world *w, const char *message)
 
 	error_clear(&w->err);
 	assert_int_equal(read_all(w, &rows), -1);
+	assert_string_equal(w->err.message, message);
+	assert_int_equal(w->err.code, ERROR_DAMAGE);
+	error_clear(&w->err);
+	if (w->t->order == ORDER_RECORDS)
+		return;
+	assert_int_equal(hash_ahead(w, &rows), -1);
 	assert_string_equal(w->err.message, message);
 	assert_int_equal(w->err.code, ERROR_DAMAGE);
 }

@@ -131,6 +131,44 @@ static inline void files_free(struct source *s)
 	free(f);
 }
 
+/* Reads what the source does, but no call fails. */
+struct files_reader {
+	struct source_reader reader; /* first */
+	struct files *files;
+};
+
+static inline int files_reader_read(struct source_reader *reader,
+				    const char *path,
+				    const struct object_id *id, size_t limit,
+				    struct buffer *out)
+{
+	struct file *file =
+		files_find(((struct files_reader *)reader)->files, path);
+
+	(void)id;
+	if (!file || file->data.size > limit)
+		return 1;
+	buffer_add(out, file->data.data, file->data.size);
+	return 0;
+}
+
+static inline void files_reader_free(struct source_reader *reader)
+{
+	free(reader);
+}
+
+/** For `source.reader`, which is NULL. */
+static inline struct source_reader *files_reader(struct source *s)
+{
+	struct files_reader *r = calloc(1, sizeof(*r));
+
+	assert_non_null(r);
+	r->reader.read = files_reader_read;
+	r->reader.free = files_reader_free;
+	r->files = (struct files *)s;
+	return &r->reader;
+}
+
 static inline struct files *files_new(void)
 {
 	struct files *f = calloc(1, sizeof(*f));

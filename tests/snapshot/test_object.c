@@ -243,6 +243,44 @@ static void no_symbolic_link_is_followed(void **state)
 	source_free(s);
 }
 
+static int reads_by(struct source_reader *by, const char *path, size_t limit,
+		    size_t want)
+{
+	struct buffer b = BUFFER_INIT;
+	int rc;
+
+	buffer_str(&b, "before");
+	rc = by->read(by, path, NULL, limit, &b);
+	assert_int_equal(b.size, want);
+	buffer_release(&b);
+	return rc;
+}
+
+/* Who asks the source instead hears what is wrong. */
+static void a_reader_reads_files_and_nothing_else(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	struct source_reader *by;
+	struct source *s;
+
+	(void)state;
+	make_data();
+	assert_int_equal(symlink("a0", at("data/link")), 0);
+	s = opened();
+	by = s->reader(s);
+	assert_int_equal(s->read(s, "data/a0", &b, &err), 0);
+	assert_true(b.size > 0);
+	assert_int_equal(reads_by(by, "data/a0", b.size, 6 + b.size), 0);
+	assert_int_equal(reads_by(by, "data/a0", b.size - 1, 6), 1);
+	assert_int_equal(reads_by(by, "data/none", 100, 6), 1);
+	assert_int_equal(reads_by(by, "data/link", 100, 6), 1);
+	assert_int_equal(reads_by(by, "data/a", 100, 6), 1);
+	assert_int_equal(reads_by(by, "../x", 100, 6), 1);
+	by->free(by);
+	buffer_release(&b);
+	source_free(s);
+}
+
 static void a_link_to_the_folder_itself_is_the_users_own(void **state)
 {
 	char link[512];
@@ -431,6 +469,7 @@ int main(void)
 		WITH_FOLDER(a_folder_has_the_tree_id_that_git_gives_it),
 		WITH_FOLDER(files_are_read_and_listed),
 		WITH_FOLDER(no_symbolic_link_is_followed),
+		WITH_FOLDER(a_reader_reads_files_and_nothing_else),
 		WITH_FOLDER(a_link_to_the_folder_itself_is_the_users_own),
 		WITH_FOLDER(only_files_and_folders_count),
 		WITH_FOLDER(no_path_leads_out_of_the_folder),

@@ -250,6 +250,39 @@ static int list_folder(struct source *base, const char *path,
 	return 0;
 }
 
+/* Any thread may read: nothing changes. */
+struct memory_reader {
+	struct source_reader base; /* first */
+	struct source *source;
+};
+
+static int read_by(struct source_reader *base, const char *path,
+		   const struct object_id *id, size_t limit, struct buffer *out)
+{
+	const struct memory_reader *r = (struct memory_reader *)base;
+	const struct object *o = walk((struct memory_source *)r->source, path);
+
+	if (!id || !o || o->size > limit)
+		return 1;
+	return read_file(r->source, path, out, NULL);
+}
+
+static void free_reader(struct source_reader *base)
+{
+	free(base);
+}
+
+static struct source_reader *new_reader(struct source *base)
+{
+	struct memory_reader *r = calloc(1, sizeof(*r));
+
+	assert(r);
+	r->base.read = read_by;
+	r->base.free = free_reader;
+	r->source = base;
+	return &r->base;
+}
+
 static void free_source(struct source *base)
 {
 	free(base);
@@ -265,6 +298,7 @@ struct source *memory_store_source(struct memory_store *m,
 	s->base.read = read_file;
 	s->base.list = list_folder;
 	s->base.free = free_source;
+	s->base.reader = new_reader;
 	s->store = m;
 	s->root = *id;
 	return &s->base;
