@@ -30,8 +30,8 @@ static int compare_numbers(const struct value *a, const struct value *b)
 {
 	long double x, y;
 
-	if (a->class == VALUE_INTEGER && b->class == VALUE_INTEGER)
-		return a->integer < b->integer ? -1 : a->integer > b->integer;
+	if (a->class == VALUE_REAL && b->class == VALUE_REAL)
+		return a->real < b->real ? -1 : a->real > b->real;
 	x = a->class == VALUE_REAL ? (long double)a->real
 				   : (long double)a->integer;
 	y = b->class == VALUE_REAL ? (long double)b->real
@@ -60,9 +60,13 @@ static size_t without_spaces(const struct value *v)
 static int compare_values(const struct value *a, const struct value *b,
 			  enum index_collation collation)
 {
-	int x = class_rank(a), y = class_rank(b), order;
+	int x, y, order;
 	size_t size;
 
+	if (a->class == VALUE_INTEGER && b->class == VALUE_INTEGER)
+		return a->integer < b->integer ? -1 : a->integer > b->integer;
+	x = class_rank(a);
+	y = class_rank(b);
 	if (x != y || !x)
 		return x < y ? -1 : x > y;
 	if (x == 1)
@@ -105,9 +109,13 @@ static int keep(struct index_order *o, const struct value *const *values,
 	size_t room = 0, i;
 	char *at;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
+		o->last[i] = *values[i];
 		if (values[i]->class >= VALUE_TEXT)
 			room += values[i]->size;
+	}
+	if (!room)
+		return 0;
 	buffer_clear(&o->bytes);
 	if (buffer_reserve(&o->bytes, room))
 		return -1;
@@ -115,7 +123,6 @@ static int keep(struct index_order *o, const struct value *const *values,
 	for (i = 0; i < count; i++) {
 		struct value *v = &o->last[i];
 
-		*v = *values[i];
 		if (v->class < VALUE_TEXT || !v->size)
 			continue;
 		memcpy(at, v->data, v->size);
@@ -168,21 +175,16 @@ static unsigned char *put_value(unsigned char *at, const struct value *v)
 	return put(at, v->data, v->size);
 }
 
-static size_t room_for(const struct value *v)
-{
-	return 1 + sizeof(v->size) +
-	       (v->class >= VALUE_TEXT ? v->size : (size_t)0);
-}
-
 int index_sum_add(struct index_sum *s, const struct value *const *values,
 		  size_t count, const unsigned char *key)
 {
-	size_t room = 0, i;
+	size_t room = count * (1 + sizeof(values[0]->size)), i;
 	unsigned char *at;
 	XXH128_hash_t hash;
 
 	for (i = 0; i < count; i++)
-		room += room_for(values[i]);
+		if (values[i]->class >= VALUE_TEXT)
+			room += values[i]->size;
 	buffer_clear(&s->room);
 	if (buffer_reserve(&s->room, room))
 		return -1;

@@ -191,15 +191,27 @@ static inline void set_real(struct value *v, uint64_t bits)
 	}
 }
 
+static const unsigned char number_sizes[12] = { 0, 1, 2, 3, 4, 6,
+						8, 8, 0, 0, 0, 0 };
+
+/* What stands behind a value of any serial type, or NULL. */
+static inline const unsigned char *
+skip_value(uint64_t type, const unsigned char *at, const unsigned char *end)
+{
+	uint64_t size = type < 12 ? number_sizes[type] : (type - 12) / 2;
+
+	if (type == 10 || type == 11 || size > (uint64_t)(end - at))
+		return NULL;
+	return at + size;
+}
+
 /* A value of serial type below 12. @return what stands behind it, or NULL */
 static inline const unsigned char *set_number(struct value *v, unsigned type,
 					      const unsigned char *record,
 					      const unsigned char *at,
 					      const unsigned char *end)
 {
-	static const unsigned char sizes[12] = { 0, 1, 2, 3, 4, 6,
-						 8, 8, 0, 0, 0, 0 };
-	unsigned size = sizes[type];
+	unsigned size = number_sizes[type];
 
 	if (type >= 10 || size > (size_t)(end - at))
 		return NULL;
@@ -233,7 +245,7 @@ int record_read(const struct record_plan *plan, const unsigned char *record,
 {
 	const struct field *f = plan->fields, *fields = f + plan->field_count;
 	const unsigned char *end = record + size, *types, *types_end, *at;
-	struct value unused, *v;
+	struct value *v;
 	uint64_t header, type;
 
 	types = get_varint(record, end, &header);
@@ -244,7 +256,13 @@ int record_read(const struct record_plan *plan, const unsigned char *record,
 		types = get_varint(types, types_end, &type);
 		if (!types)
 			return 1;
-		v = f->value < 0 ? &unused : &values[f->value];
+		if (f->value < 0) {
+			at = skip_value(type, at, end);
+			if (!at)
+				return 1;
+			continue;
+		}
+		v = &values[f->value];
 		if (type >= 12) {
 			if ((type - 12) / 2 > (uint64_t)(end - at))
 				return 1;
