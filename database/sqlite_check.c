@@ -452,36 +452,25 @@ static int check_table(struct database *db, struct sweep *sweep,
 static int check_tables(struct database *db, struct check_share *share,
 			struct database_check *out, struct error *err)
 {
-	size_t taken = atomic_fetch_add(&share->next, 1), seen = 0;
+	struct table_sizes tables = { NULL, 0 };
 	struct sweep *sweep = NULL;
-	sqlite3_stmt *st;
-	int rc;
+	size_t at;
+	int rc = sweep_new(&sweep, db, err);
 
-	if (sweep_new(&sweep, db, err) < 0 ||
-	    sql_prepare(db->sql, &st, err,
-			"SELECT name FROM main.sqlite_schema "
-			"WHERE type = 'table' AND rootpage > 0 "
-			"ORDER BY name") < 0) {
-		sweep_free(sweep);
-		return -1;
-	}
-	while ((rc = sql_step(st, err)) > 0) {
-		const char *name = (const char *)sqlite3_column_text(st, 0);
-
-		if (seen++ + 1 != taken)
-			continue;
-		taken = atomic_fetch_add(&share->next, 1);
-		if (name && check_table(db, sweep, name, out, err) < 0) {
-			rc = -1;
+	if (rc == 0)
+		rc = table_sizes_read(&tables, db, err);
+	while (rc == 0) {
+		at = atomic_fetch_add(&share->next, 1) - 1;
+		if (at >= tables.count)
 			break;
-		}
+		rc = check_table(db, sweep, tables.items[at].name, out, err);
 	}
-	sqlite3_finalize(st);
+	table_sizes_release(&tables);
 	sweep_free(sweep);
 	return rc;
 }
 
-/* Piece 0 is quick_check, the tables follow in order of their names.
+/* Piece 0 is quick_check, the tables follow, large ones first.
  * integrity_check is compiled in any case: then what is missing is stood in
  * for, and foreign keys find it. */
 static int check_pieces(struct database *db, struct check_share *share,
@@ -495,6 +484,34 @@ static int check_pieces(struct database *db, struct check_share *share,
 	    check_pages(db, out, err) < 0)
 		return -1;
 	return check_tables(db, share, out, err);
+}
+
+/* ---- in one order, whoever took which table ---- */
+
+static int compare_orphans(const void *a, const void *b)
+{
+	const struct orphan *x = a, *y = b;
+	int order = strcmp(x->table, y->table);
+
+	return order ? order : strcmp(x->parent, y->parent);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void put_in_order(struct database_check *c)
+{
+	if (c->problem_count)
+		qsort(c->problems, c->problem_count, sizeof(*c->problems),
+		      compare_texts);
+	if (c->orphan_count)
+		qsort(c->orphans, c->orphan_count, sizeof(*c->orphans),
+		      compare_orphans);
+	if (c->unchecked_count)
+		qsort(c->unchecked, c->unchecked_count, sizeof(*c->unchecked),
+		      compare_texts);
 }
 
 int database_check(struct database *db, struct check_share *share,
@@ -512,6 +529,7 @@ int database_check(struct database *db, struct check_share *share,
 		database_check_release(out);
 		return -1;
 	}
+	put_in_order(out);
 	return 0;
 }
 
@@ -535,19 +553,6 @@ static int append(void *to, size_t *to_count, void *from, size_t *from_count,
 	return 0;
 }
 
-static int compare_orphans(const void *a, const void *b)
-{
-	const struct orphan *x = a, *y = b;
-	int order = strcmp(x->table, y->table);
-
-	return order ? order : strcmp(x->parent, y->parent);
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int database_check_merge(struct database_check *to, struct database_check *from,
 			 struct error *err)
 {
@@ -558,15 +563,6 @@ int database_check_merge(struct database_check *to, struct database_check *from,
 	    append(&to->unchecked, &to->unchecked_count, from->unchecked,
 		   &from->unchecked_count, sizeof(*to->unchecked), err) < 0)
 		return -1;
-	/* who took which table is chance */
-	if (to->problem_count)
-		qsort(to->problems, to->problem_count, sizeof(*to->problems),
-		      compare_texts);
-	if (to->orphan_count)
-		qsort(to->orphans, to->orphan_count, sizeof(*to->orphans),
-		      compare_orphans);
-	if (to->unchecked_count)
-		qsort(to->unchecked, to->unchecked_count,
-		      sizeof(*to->unchecked), compare_texts);
+	put_in_order(to);
 	return 0;
 }

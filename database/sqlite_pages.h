@@ -7,7 +7,8 @@
  * sqlite_parts.c: a table's rows as scans.  sqlite_index.c: the entries of an
  * index (sqlite_index_plan.c).  sqlite_rowids.c and sqlite_key_values.c: what
  * foreign keys may point to.
- * sqlite_sweep.c: whether indexes and foreign keys fit the rows.
+ * sqlite_sweep.c: whether indexes and foreign keys fit the rows, table by table
+ * (sqlite_check_tables.c).
  *
  * The way back is sqlite_page_write.h.
  *
@@ -421,6 +422,21 @@ void sweep_free(struct sweep *s);
 int sweep_table(struct sweep *s, const char *table, struct swept *out,
 		struct error *err);
 void swept_release(struct swept *s);
+
+/* ---- sqlite_check_tables.c ---- */
+
+struct table_sizes {
+	struct table_size {
+		char *name;
+		int64_t leaves;
+	} * items; /* those of many leaves first, then by name */
+	size_t count;
+};
+
+/** All tables; release them in any case. @return 0 or -1 */
+int table_sizes_read(struct table_sizes *out, struct database *db,
+		     struct error *err);
+void table_sizes_release(struct table_sizes *t);
 
 /* ---- sqlite_parts.c and sqlite_scan.c ---- */
 

@@ -379,6 +379,36 @@ static void no_damage_to_keys_is_missed(void **state)
 			"INSERT INTO t VALUES(1, hex(zeroblob(300)), 'end')");
 }
 
+/* ---- many tables ---- */
+
+static void large_tables_come_first(void **state)
+{
+	static const char *const want[] = { "w", "z", "a", "b", "empty" };
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct table_sizes sizes;
+	struct reader r;
+	size_t i;
+
+	make(f->a, "PRAGMA page_size=512; CREATE TABLE empty(x);"
+		   "CREATE TABLE b(x); INSERT INTO b VALUES(1);"
+		   "CREATE TABLE a(x); INSERT INTO a VALUES(1);"
+		   "CREATE VIEW v AS SELECT 1; CREATE TABLE z(x);"
+		   "INSERT INTO z SELECT zeroblob(200) " SMALL
+		   "CREATE TABLE w(x PRIMARY KEY, y) WITHOUT ROWID;"
+		   "INSERT INTO w SELECT value, zeroblob(90) " SMALL
+		   "INSERT INTO w SELECT value + 1, zeroblob(90) " SMALL
+		   "INSERT INTO w SELECT value + 50, zeroblob(90) " SMALL);
+	r = reader_open(f->a);
+	assert_int_equal(table_sizes_read(&sizes, r.db, &err), 0);
+	assert_int_equal(sizes.count, sizeof(want) / sizeof(*want));
+	for (i = 0; i < sizes.count; i++)
+		assert_string_equal(sizes.items[i].name, want[i]);
+	assert_true(sizes.items[0].leaves > sizes.items[1].leaves);
+	table_sizes_release(&sizes);
+	reader_close(&r);
+}
+
 /* ---- foreign keys ---- */
 
 static void assert_keys(const char *path, const char *want)
@@ -529,6 +559,7 @@ int main(void)
 		fixture_test(unique_indexes_may_have_nulls_twice),
 		fixture_test(no_damage_is_missed),
 		fixture_test(no_damage_to_keys_is_missed),
+		fixture_test(large_tables_come_first),
 		fixture_test(keys_to_rowids_are_known_to_hold),
 		fixture_test(keys_to_other_columns_are_known_to_hold),
 		fixture_test(values_that_are_converted_are_not_judged),
