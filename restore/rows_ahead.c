@@ -19,6 +19,7 @@
 #include "snapshot/object.h"
 
 #define JOBS_MAX  16
+#define FILES_MIN 17 /* enough that storing and decoding even out */
 #define FILES_MAX (2 * JOBS_MAX + 1)
 #define ROWS_MIN  4096 /* fewer are not worth a thread */
 
@@ -144,7 +145,9 @@ int rows_ahead_new(struct rows_ahead **out, struct chunk_reader *r,
 		threads = JOBS_MAX;
 	if (t->rows < ROWS_MIN)
 		threads = 1;
-	a->place_count = threads > 1 ? 2 * threads + 1 : 1;
+	a->place_count = 2 * threads + 1;
+	if (a->place_count < FILES_MIN)
+		a->place_count = threads > 1 ? FILES_MIN : 1;
 	for (i = 0; i < a->place_count; i++)
 		if (chunk_file_new(&a->places[i].file, t, err) < 0)
 			return -1;
