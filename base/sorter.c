@@ -1,11 +1,11 @@
 /*
- * sorter.c - lines sorted bytewise, in bounded memory
+ * sorter.c - lines or pairs of numbers sorted, in bounded memory
  *
  * Lines are collected until they fill a run, a run is sorted (sorter_run.c) and
  * written to a file without a name, runs are merged, at most MERGE_RUNS at
  * once. What fits into one run never touches the disk.  In memory and in the
  * file each line stands behind its size, as a uint64_t of this machine: nobody
- * else reads it.
+ * else reads it.  A pair is a piece that has no line.
  */
 #include "base/sorter_internal.h"
 
@@ -36,12 +36,14 @@ struct cursor {
 	size_t used; /* of `bytes`, up to and with the current line */
 	const char *line;
 	size_t size;
-	uint64_t word; /* the line's first */
+	uint64_t word;   /* the line's first; a pair's first number */
+	uint64_t second; /* of a pair; 0 of a line */
 };
 
 struct sorter {
 	char *folder; /* for the file, or NULL */
 	size_t run_bytes;
+	int paired;
 	struct buffer lines;
 	struct piece *pieces;
 	size_t count, capacity;
@@ -98,9 +100,11 @@ void sorter_free(struct sorter *s)
 /* A run is sorted in place, with as many pieces beside them. */
 static int sort_pieces(struct sorter *s, struct error *err)
 {
-	return sorter_run_sort(s->pieces, s->count, s->lines.data) < 0
-		       ? error_nomem(err)
-		       : 0;
+	int rc = s->paired
+			 ? sorter_run_sort_words(s->pieces, s->count)
+			 : sorter_run_sort(s->pieces, s->count, s->lines.data);
+
+	return rc < 0 ? error_nomem(err) : 0;
 }
 
 /* ---- the file ---- */
@@ -131,15 +135,14 @@ static int open_file(struct sorter *s, struct error *err)
 	return s->fd < 0 ? -1 : 0;
 }
 
-static int flush(struct sorter *s, struct error *err)
+static int write_bytes(struct sorter *s, const void *data, size_t size,
+		       struct error *err)
 {
 	size_t done = 0;
 
-	if (buffer_failed(&s->out))
-		return error_nomem(err);
-	while (done < s->out.size) {
-		ssize_t n = pwrite(s->fd, s->out.data + done,
-				   s->out.size - done, s->file_end);
+	while (done < size) {
+		ssize_t n = pwrite(s->fd, (const char *)data + done,
+				   size - done, s->file_end);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -149,6 +152,15 @@ static int flush(struct sorter *s, struct error *err)
 		done += (size_t)n;
 		s->file_end += n;
 	}
+	return 0;
+}
+
+static int flush(struct sorter *s, struct error *err)
+{
+	if (buffer_failed(&s->out))
+		return error_nomem(err);
+	if (write_bytes(s, s->out.data, s->out.size, err) < 0)
+		return -1;
 	buffer_clear(&s->out);
 	return 0;
 }
@@ -160,6 +172,15 @@ static int write_line(struct sorter *s, const char *line, size_t size,
 
 	buffer_add(&s->out, &prefix, sizeof(prefix));
 	buffer_add(&s->out, line, size);
+	return s->out.size >= CURSOR_BYTES ? flush(s, err) : 0;
+}
+
+static int write_pair(struct sorter *s, const struct cursor *c,
+		      struct error *err)
+{
+	struct piece pair = { .word = c->word, .at = c->second };
+
+	buffer_add(&s->out, &pair, sizeof(pair));
 	return s->out.size >= CURSOR_BYTES ? flush(s, err) : 0;
 }
 
@@ -189,30 +210,42 @@ static int end_run(struct sorter *s, struct error *err)
 	return 0;
 }
 
-/* Write what is in memory as a sorted run. */
-static int spill(struct sorter *s, struct error *err)
+/* Write the lines in memory, which are sorted. */
+static int write_lines(struct sorter *s, struct error *err)
 {
 	const char *line;
 	uint64_t size;
 
-	if (begin_run(s, err) < 0 || sort_pieces(s, err) < 0)
-		return -1;
 	for (size_t i = 0; i < s->count; i++) {
 		sorter_expect(s->lines.data, &s->pieces[i], s->count - i);
 		line = sorter_line(s->lines.data, &s->pieces[i], &size);
 		if (write_line(s, line, size, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* Write what is in memory as a sorted run. */
+static int spill(struct sorter *s, struct error *err)
+{
+	int rc;
+
+	if (begin_run(s, err) < 0 || sort_pieces(s, err) < 0)
+		return -1;
+	rc = s->paired ? write_bytes(s, s->pieces,
+				     s->count * sizeof(*s->pieces), err)
+		       : write_lines(s, err);
+	if (rc < 0)
+		return -1;
 	s->count = 0;
 	buffer_clear(&s->lines);
 	return end_run(s, err);
 }
 
-int sorter_add(struct sorter *s, const char *line, size_t size,
-	       struct error *err)
+/* Keep a piece; what it tells of is in `lines`. */
+static int add_piece(struct sorter *s, uint64_t word, uint64_t at,
+		     struct error *err)
 {
-	uint64_t prefix = size;
-
 	if (s->count == s->capacity) {
 		size_t capacity = s->capacity ? s->capacity * 2 : 256;
 		struct piece *pieces =
@@ -223,16 +256,30 @@ int sorter_add(struct sorter *s, const char *line, size_t size,
 		s->pieces = pieces;
 		s->capacity = capacity;
 	}
-	s->pieces[s->count].at = s->lines.size;
-	s->pieces[s->count].word = sorter_word(line, size, 0);
+	s->pieces[s->count].word = word;
+	s->pieces[s->count++].at = at;
+	if (s->lines.size + 2 * s->count * sizeof(*s->pieces) < s->run_bytes)
+		return 0;
+	return spill(s, err);
+}
+
+int sorter_add(struct sorter *s, const char *line, size_t size,
+	       struct error *err)
+{
+	uint64_t prefix = size, at = s->lines.size;
+
 	buffer_add(&s->lines, &prefix, sizeof(prefix));
 	buffer_add(&s->lines, line, size);
 	if (buffer_failed(&s->lines))
 		return error_nomem(err);
-	s->count++;
-	if (s->lines.size + 2 * s->count * sizeof(*s->pieces) < s->run_bytes)
-		return 0;
-	return spill(s, err);
+	return add_piece(s, sorter_word(line, size, 0), at, err);
+}
+
+int sorter_add_pair(struct sorter *s, uint64_t first, uint64_t second,
+		    struct error *err)
+{
+	s->paired = 1;
+	return add_piece(s, first, second, err);
 }
 
 /* ---- the merge ---- */
@@ -275,6 +322,20 @@ static int cursor_need(struct sorter *s, struct cursor *c, size_t need,
 	return 0;
 }
 
+static int cursor_next_pair(struct sorter *s, struct cursor *c,
+			    struct error *err)
+{
+	struct piece pair;
+
+	if (cursor_need(s, c, sizeof(pair), err) < 0)
+		return -1;
+	memcpy(&pair, c->bytes.data + c->used, sizeof(pair));
+	c->used += sizeof(pair);
+	c->word = pair.word;
+	c->second = pair.at;
+	return 1;
+}
+
 /* Go to the run's next line; @return 1, or 0 at its end. */
 static int cursor_next(struct sorter *s, struct cursor *c, struct error *err)
 {
@@ -282,6 +343,8 @@ static int cursor_next(struct sorter *s, struct cursor *c, struct error *err)
 
 	if (c->used == c->bytes.size && c->rest.at == c->rest.end)
 		return 0;
+	if (s->paired)
+		return cursor_next_pair(s, c, err);
 	if (cursor_need(s, c, sizeof(size), err) < 0)
 		return -1;
 	memcpy(&size, c->bytes.data + c->used, sizeof(size));
@@ -299,6 +362,8 @@ static int comes_before(const struct cursor *a, const struct cursor *b)
 {
 	if (a->word != b->word)
 		return a->word < b->word;
+	if (a->second != b->second)
+		return a->second < b->second;
 	return sorter_compare(a->line, a->size, b->line, b->size) < 0;
 }
 
@@ -344,8 +409,8 @@ static int begin_merge(struct sorter *s, struct error *err)
 	return 0;
 }
 
-static int merge_next(struct sorter *s, const char **line, size_t *size,
-		      struct error *err)
+/* @return 1, 0 or -1; what comes next is in front of the heap */
+static int merge_next(struct sorter *s, struct error *err)
 {
 	if (s->handed_out) {
 		int more = cursor_next(s, s->heap[0], err);
@@ -357,24 +422,22 @@ static int merge_next(struct sorter *s, const char **line, size_t *size,
 		sift_down(s, 0);
 	}
 	s->handed_out = s->heap_count > 0;
-	if (!s->heap_count)
-		return 0;
-	*line = s->heap[0]->line;
-	*size = s->heap[0]->size;
-	return 1;
+	return s->handed_out;
 }
 
 /* Merge the oldest runs into one at the end of the file. */
 static int merge_some(struct sorter *s, struct error *err)
 {
-	const char *line;
-	size_t size;
-	int more;
+	int more, rc;
 
 	if (begin_run(s, err) < 0 || begin_merge(s, err) < 0)
 		return -1;
-	while ((more = merge_next(s, &line, &size, err)) > 0) {
-		if (write_line(s, line, size, err) < 0)
+	while ((more = merge_next(s, err)) > 0) {
+		const struct cursor *c = s->heap[0];
+
+		rc = s->paired ? write_pair(s, c, err)
+			       : write_line(s, c->line, c->size, err);
+		if (rc < 0)
 			return -1;
 	}
 	return more < 0 ? -1 : end_run(s, err);
@@ -401,13 +464,40 @@ int sorter_next(struct sorter *s, const char **line, size_t *size,
 		struct error *err)
 {
 	uint64_t bytes;
+	int more;
 
-	if (s->run_count)
-		return merge_next(s, line, size, err);
+	if (s->run_count) {
+		more = merge_next(s, err);
+		if (more > 0) {
+			*line = s->heap[0]->line;
+			*size = s->heap[0]->size;
+		}
+		return more;
+	}
 	if (s->next == s->count)
 		return 0;
 	sorter_expect(s->lines.data, &s->pieces[s->next], s->count - s->next);
 	*line = sorter_line(s->lines.data, &s->pieces[s->next++], &bytes);
 	*size = (size_t)bytes;
+	return 1;
+}
+
+int sorter_next_pair(struct sorter *s, uint64_t *first, uint64_t *second,
+		     struct error *err)
+{
+	int more;
+
+	if (s->run_count) {
+		more = merge_next(s, err);
+		if (more > 0) {
+			*first = s->heap[0]->word;
+			*second = s->heap[0]->second;
+		}
+		return more;
+	}
+	if (s->next == s->count)
+		return 0;
+	*first = s->pieces[s->next].word;
+	*second = s->pieces[s->next++].at;
 	return 1;
 }

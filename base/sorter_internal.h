@@ -1,5 +1,5 @@
 /*
- * sorter_internal.h - how a run of lines is sorted in memory
+ * sorter_internal.h - how a run is sorted in memory
  */
 #ifndef BASE_SORTER_INTERNAL_H
 #define BASE_SORTER_INTERNAL_H
@@ -13,10 +13,10 @@
 #define SORTER_WORD  sizeof(uint64_t)
 #define SORTER_AHEAD 16 /* lines */
 
-/* A line: its size, and it. */
+/* Of a line, or a pair of numbers. */
 struct piece {
 	uint64_t word; /* eight of its bytes, as a number in their order */
-	size_t at;     /* in the lines */
+	uint64_t at;   /* in the lines: its size, and it */
 };
 
 /** The eight bytes of a line behind its first `depth`; 0 where it has none. */
@@ -67,5 +67,9 @@ static inline int sorter_compare(const char *a, size_t a_size, const char *b,
  * @return 0, or -1: memory ran out
  */
 int sorter_run_sort(struct piece *pieces, size_t count, const char *lines);
+
+/** Sort pieces by their words alone; those of one word stay as they are.
+ *  @return as sorter_run_sort() */
+int sorter_run_sort_words(struct piece *pieces, size_t count);
 
 #endif /* BASE_SORTER_INTERNAL_H */

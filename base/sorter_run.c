@@ -2,8 +2,8 @@
  * sorter_run.c - lines in memory, sorted
  *
  * Eight bytes of each line at a time, which stand beside each other as numbers:
- * these are distributed byte by byte, from the last to the first, leaving out
- * those in which all agree; what they don't tell apart is sorted by the next
+ * these are distributed digit by digit, from the last to the first, leaving out
+ * bits in which all agree; what they don't tell apart is sorted by the next
  * eight.  Comparing whole lines instead would wait for memory at each step.
  * Few lines are compared all the same, and lines that are in order stay as they
  * are.
@@ -12,7 +12,9 @@
 
 #include <stdlib.h>
 
-#define DEPTH_MAX 64  /* bytes; what agrees in more is compared */
+#define DEPTH_MAX 64 /* bytes; what agrees in more is compared */
+#define DIGITS    256
+#define MOVES     2   /* a piece, on average */
 #define FEW       128 /* as many are compared sooner than distributed */
 
 struct run_sort {
@@ -53,32 +55,60 @@ static int in_order(struct run_sort *r, const struct piece *p, size_t count)
 	return 1;
 }
 
-/* Bring pieces into the order of one byte of their words. */
+/* Bring pieces into the order of one digit of their words. */
 static void distribute(struct piece *to, const struct piece *from, size_t count,
-		       unsigned shift, const size_t *counts)
+		       unsigned shift)
 {
-	size_t starts[256], i;
+	size_t starts[DIGITS] = { 0 }, i, at = 0;
 
-	starts[0] = 0;
-	for (i = 1; i < 256; i++)
-		starts[i] = starts[i - 1] + counts[i - 1];
 	for (i = 0; i < count; i++)
-		to[starts[from[i].word >> shift & 255]++] = from[i];
+		starts[from[i].word >> shift & (DIGITS - 1)]++;
+	for (i = 0; i < DIGITS; i++) {
+		size_t here = starts[i];
+
+		starts[i] = at;
+		at += here;
+	}
+	for (i = 0; i < count; i++)
+		to[starts[from[i].word >> shift & (DIGITS - 1)]++] = from[i];
 }
 
-static void sort_words(struct run_sort *r, struct piece *pieces, size_t count)
+/* Bring pieces that are nearly in order, as times often are, into it.
+ * @return 1, or 0: there would be more to move than is worth it */
+static int move_words(struct piece *pieces, size_t count)
 {
-	size_t counts[SORTER_WORD][256], i, byte;
-	struct piece *from = pieces, *to = r->spare, *other;
+	size_t left = MOVES * count, i, at;
 
-	memset(counts, 0, sizeof(counts));
+	for (i = 1; i < count; i++) {
+		struct piece p = pieces[i];
+
+		for (at = i; at && left && pieces[at - 1].word > p.word; at--) {
+			pieces[at] = pieces[at - 1];
+			left--;
+		}
+		pieces[at] = p;
+		if (!left)
+			return 0;
+	}
+	return 1;
+}
+
+/* Digits begin where words differ. */
+static void sort_words(struct piece *pieces, struct piece *spare, size_t count)
+{
+	struct piece *from = pieces, *to = spare, *other;
+	uint64_t differ = 0;
+	unsigned shift;
+	size_t i;
+
+	if (move_words(pieces, count))
+		return;
 	for (i = 0; i < count; i++)
-		for (byte = 0; byte < SORTER_WORD; byte++)
-			counts[byte][pieces[i].word >> 8 * byte & 255]++;
-	for (byte = 0; byte < SORTER_WORD; byte++) {
-		if (counts[byte][pieces->word >> 8 * byte & 255] == count)
-			continue;
-		distribute(to, from, count, (unsigned)(8 * byte), counts[byte]);
+		differ |= pieces[i].word ^ pieces->word;
+	while (differ) {
+		shift = (unsigned)__builtin_ctzll(differ);
+		differ &= ~((uint64_t)(DIGITS - 1) << shift);
+		distribute(to, from, count, shift);
 		other = from;
 		from = to;
 		to = other;
@@ -111,7 +141,7 @@ static void sort_pieces(struct run_sort *r, struct piece *p, size_t count)
 		qsort_r(p, count, sizeof(*p), compare, r);
 		return;
 	}
-	sort_words(r, p, count);
+	sort_words(p, r->spare, count);
 	r->depth += SORTER_WORD;
 	for (first = 0; first < count; first = end) {
 		sorter_expect(r->lines, &p[first], count - first);
@@ -137,5 +167,16 @@ int sorter_run_sort(struct piece *pieces, size_t count, const char *lines)
 		return -1;
 	sort_pieces(&r, pieces, count);
 	free(r.spare);
+	return 0;
+}
+
+int sorter_run_sort_words(struct piece *pieces, size_t count)
+{
+	struct piece *spare = malloc((count + 1) * sizeof(*spare));
+
+	if (!spare)
+		return -1;
+	sort_words(pieces, spare, count);
+	free(spare);
 	return 0;
 }

@@ -7,6 +7,11 @@
  * they are read.  At the first that is not, all is begun anew, by way of a
  * sorter.
  *
+ * An index over one column of numbers takes no line: number and rowid tell all
+ * of an entry.  They are sorted as a pair, as long as all are INTEGER, or REAL.
+ * NULLs come first and by rowid, so their entries are written at once.  What
+ * cannot be a pair lets all begin anew with lines.
+ *
  * What would violate a UNIQUE index is left to SQLite, which says so.
  */
 #include "database/sqlite_index_make.h"
@@ -23,13 +28,18 @@
 /* SQLite can leave the rest of a longer row where it is. */
 #define ROW_MAX ((uint64_t)8 << 20)
 
+/* A header of three bytes, two numbers of up to eight. */
+#define ENTRY_OF_NUMBERS 19
+
+#define SIGN ((uint64_t)1 << 63)
+
 /* What stands at the end of a line. */
 struct line_end {
 	uint32_t key_size; /* with the rowid */
 	uint32_t has_null;
 };
 
-enum { MADE = 0, FOR_SQLITE = 1, NOT_IN_ORDER = 2 };
+enum { MADE = 0, FOR_SQLITE = 1, ANEW = 2 };
 
 struct maker {
 	const struct index_making *m;
@@ -44,7 +54,9 @@ struct maker {
 	size_t filter;        /* which one that is */
 	unsigned char *more;  /* for what overflows */
 	struct buffer payload, line, last;
-	struct sorter *sorter; /* NULL: rows come in order */
+	struct sorter *sorter;  /* NULL: rows come in order */
+	int paired;             /* it sorts pairs */
+	enum value_class class; /* of their numbers; VALUE_NULL: not known */
 	uint64_t steps;
 };
 
@@ -194,12 +206,22 @@ static int same_key(const struct maker *k, const char *line,
 	       !memcmp(k->last.data, line, end->key_size - INDEX_ROWID_SIZE);
 }
 
-/* @return 0; FOR_SQLITE; NOT_IN_ORDER; -1 */
+/* @return 0; FOR_SQLITE; -1 */
+static int write_entry(struct maker *k, const void *entry, size_t size,
+		       struct error *err)
+{
+	int rc = index_writer_add(&k->w, entry, size);
+
+	if (rc == SQLITE_TOOBIG)
+		return FOR_SQLITE;
+	return rc == SQLITE_OK ? 0 : failed(k, rc, err);
+}
+
+/* @return 0; FOR_SQLITE; ANEW; -1 */
 static int write_line(struct maker *k, const char *line, size_t size,
 		      struct error *err)
 {
 	struct line_end end;
-	int rc;
 
 	size -= sizeof(end);
 	memcpy(&end, line + size, sizeof(end));
@@ -210,22 +232,120 @@ static int write_line(struct maker *k, const char *line, size_t size,
 	    memcmp(k->last.data, line,
 		   k->last.size < end.key_size ? k->last.size : end.key_size) >
 		    0)
-		return NOT_IN_ORDER;
+		return ANEW;
 	if (!k->sorter || k->m->plan->unique) {
 		buffer_clear(&k->last);
 		buffer_add(&k->last, line, end.key_size);
 		if (buffer_failed(&k->last))
 			return error_nomem(err);
 	}
-	rc = index_writer_add(&k->w, line + end.key_size, size - end.key_size);
-	if (rc == SQLITE_TOOBIG)
-		return FOR_SQLITE;
-	return rc == SQLITE_OK ? 0 : failed(k, rc, err);
+	return write_entry(k, line + end.key_size, size - end.key_size, err);
+}
+
+/* ---- a pair of numbers, instead of a line ---- */
+
+/* After a row that is not in order: perhaps it is worth it. */
+static int may_be_pairs(const struct maker *k)
+{
+	return k->m->plan->column_count == 2 &&
+	       k->values[0].class <= VALUE_REAL;
+}
+
+/* The entry of the row, or pair, whose values are set. */
+static int write_numbers(struct maker *k, struct error *err)
+{
+	unsigned char entry[ENTRY_OF_NUMBERS];
+
+	record_writer_set(&k->record, k->values);
+	record_write(&k->record, entry);
+	return write_entry(k, entry, (size_t)k->record.size, err);
+}
+
+/* The bits of a number as those of one that ascends with it; and back. */
+static uint64_t turn(enum value_class class, uint64_t bits)
+{
+	return class == VALUE_REAL && bits & SIGN ? ~bits : bits ^ SIGN;
+}
+
+static uint64_t turn_back(enum value_class class, uint64_t turned)
+{
+	return class == VALUE_REAL && !(turned & SIGN) ? ~turned
+						       : turned ^ SIGN;
+}
+
+/* @return 0; FOR_SQLITE; ANEW; -1 */
+static int add_pair(struct maker *k, int64_t rowid, struct error *err)
+{
+	const struct value *v = &k->values[0];
+	int descending = k->m->plan->columns[0].descending;
+	uint64_t number;
+
+	if (v->class == VALUE_NULL && !descending)
+		return write_numbers(k, err);
+	if (k->class == VALUE_NULL && v->class <= VALUE_REAL)
+		k->class = v->class;
+	if (v->class == VALUE_NULL || v->class != k->class)
+		return ANEW;
+	memcpy(&number, &v->integer, sizeof(number));
+	if (v->class == VALUE_REAL && number == SIGN)
+		return ANEW; /* -0.0 and 0.0 are the same, and yet are not */
+	number = turn(v->class, number);
+	return sorter_add_pair(k->sorter, descending ? ~number : number,
+			       turn(VALUE_INTEGER, (uint64_t)rowid), err);
+}
+
+/* @return 0; FOR_SQLITE; -1 */
+static int write_pair(struct maker *k, uint64_t number, uint64_t rowid,
+		      struct error *err)
+{
+	if (k->m->plan->columns[0].descending)
+		number = ~number;
+	number = turn_back(k->class, number);
+	k->values[0].class = k->class;
+	memcpy(&k->values[0].integer, &number, sizeof(number));
+	k->values[1].class = VALUE_INTEGER;
+	k->values[1].integer = (int64_t)turn_back(VALUE_INTEGER, rowid);
+	return write_numbers(k, err);
+}
+
+static int write_pairs(struct maker *k, struct error *err)
+{
+	uint64_t number, rowid, last = 0;
+	int rc, more, any = 0;
+
+	while ((more = sorter_next_pair(k->sorter, &number, &rowid, err)) ==
+	       1) {
+		if (k->m->plan->unique && any && number == last)
+			return FOR_SQLITE;
+		any = 1;
+		last = number;
+		rc = write_pair(k, number, rowid, err);
+		if (rc)
+			return rc;
+		if (step(k, err) < 0)
+			return -1;
+	}
+	return more;
 }
 
 /* ---- all of them ---- */
 
-/* @return 0; FOR_SQLITE; NOT_IN_ORDER; -1 */
+/* @return 0; FOR_SQLITE; ANEW; -1 */
+static int take_row(struct maker *k, const struct cell *c, struct error *err)
+{
+	int rc;
+
+	if (k->paired)
+		return add_pair(k, c->rowid, err);
+	rc = make_line(k, c, err);
+	if (rc)
+		return rc;
+	return k->sorter
+		       ? sorter_add(k->sorter, k->line.data, k->line.size, err)
+		       : write_line(k, k->line.data, k->line.size, err);
+}
+
+/* @return 0; FOR_SQLITE; ANEW; -1 */
 static int take_rows(struct maker *k, struct error *err)
 {
 	struct cell c;
@@ -239,26 +359,19 @@ static int take_rows(struct maker *k, struct error *err)
 			return -1;
 		if (!has_entry(k))
 			continue;
-		rc = make_line(k, &c, err);
-		if (rc)
-			return rc;
-		rc = k->sorter ? sorter_add(k->sorter, k->line.data,
-					    k->line.size, err)
-			       : write_line(k, k->line.data, k->line.size, err);
+		rc = take_row(k, &c, err);
 		if (rc)
 			return rc;
 	}
 	return more < 0 ? error_nomem(err) : more ? FOR_SQLITE : 0;
 }
 
-static int write_sorted(struct maker *k, struct error *err)
+static int write_lines(struct maker *k, struct error *err)
 {
 	const char *line;
 	size_t size;
 	int rc, more;
 
-	if (sorter_finish(k->sorter, err) < 0)
-		return -1;
 	while ((more = sorter_next(k->sorter, &line, &size, err)) == 1) {
 		rc = write_line(k, line, size, err);
 		if (rc)
@@ -267,6 +380,13 @@ static int write_sorted(struct maker *k, struct error *err)
 			return -1;
 	}
 	return more;
+}
+
+static int write_sorted(struct maker *k, struct error *err)
+{
+	if (sorter_finish(k->sorter, err) < 0)
+		return -1;
+	return k->paired ? write_pairs(k, err) : write_lines(k, err);
 }
 
 /* Begin to read and to write. @return 0; FOR_SQLITE; -1 */
@@ -309,6 +429,7 @@ static int new_sorter(struct maker *k, struct error *err)
 
 	if (!folder)
 		return error_nomem(err);
+	sorter_free(k->sorter);
 	rc = sorter_new(&k->sorter, folder, k->m->sort_bytes, err);
 	free(folder);
 	return rc;
@@ -340,11 +461,15 @@ static int attempt(struct maker *k, uint32_t *root, struct error *err)
 	return rc;
 }
 
-/* Lines to be sorted take more room than the index, for a while and beside it.
+/* What is sorted takes more room than the index, for a while and beside it.
  * SQLite sorts elsewhere, and has its words for a disk that is really full. */
-static int is_for_room(const struct maker *k, int rc, struct error *err)
+static int attempt_sorted(struct maker *k, uint32_t *root, struct error *err)
 {
-	if (rc >= 0 || !k->sorter || !err || err->code != ERROR_NOSPACE)
+	int rc = new_sorter(k, err);
+
+	if (rc == 0)
+		rc = attempt(k, root, err);
+	if (rc >= 0 || !err || err->code != ERROR_NOSPACE)
 		return rc;
 	error_clear(err);
 	return FOR_SQLITE;
@@ -360,12 +485,12 @@ int index_make(const struct index_making *m, uint32_t *root, struct error *err)
 	rc = plan_record(&k, err);
 	if (rc == 0)
 		rc = attempt(&k, root, err);
-	if (rc == NOT_IN_ORDER) {
-		rc = new_sorter(&k, err);
-		if (rc == 0)
-			rc = attempt(&k, root, err);
-		rc = is_for_room(&k, rc, err);
-	}
+	k.paired = rc == ANEW && may_be_pairs(&k);
+	if (k.paired)
+		rc = attempt_sorted(&k, root, err);
+	k.paired = 0;
+	if (rc == ANEW)
+		rc = attempt_sorted(&k, root, err);
 	sorter_free(k.sorter);
 	cells_release(&k.cells);
 	leaves_release(&k.leaves);

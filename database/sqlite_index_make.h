@@ -3,8 +3,9 @@
  *
  * CREATE INDEX and REINDEX read the rows, sort and write with one machine that
  * is made for any index.  Most have a column or two and plain values: these are
- * read from the table's pages (sqlite_pages.h), sorted as bytes (base/sorter.h)
- * and written in one go (sqlite_page_write.h).  All else is SQLite's.
+ * read from the table's pages (sqlite_pages.h), sorted as bytes or as pairs of
+ * numbers (base/sorter.h) and written in one go (sqlite_page_write.h).  All
+ * else is SQLite's.
  */
 #ifndef DATABASE_SQLITE_INDEX_MAKE_H
 #define DATABASE_SQLITE_INDEX_MAKE_H

@@ -17,6 +17,9 @@
 #define LEAF_HEADER     8
 #define INTERIOR_HEADER 12
 
+/* Bytes; none of them overflows. */
+#define SHORT_ENTRY 64
+
 static uint32_t header_size(size_t level)
 {
 	return level ? INTERIOR_HEADER : LEAF_HEADER;
@@ -160,14 +163,34 @@ int index_writer_open(struct index_writer *w, sqlite3 *sql, uint32_t root)
 	return w->cell ? reserve_level(w, &w->levels[0]) : SQLITE_NOMEM;
 }
 
+/* Most entries are short, and go straight into the leaf. @return 0: not this
+ * one */
+static int put_entry(struct index_writer *w, const void *record, size_t size)
+{
+	struct index_level *l = &w->levels[0];
+	unsigned char *at;
+
+	if (size > SHORT_ENTRY || l->waiting_size || !fits(l, 0, size + 1))
+		return 0;
+	l->content -= (uint32_t)size + 1;
+	put16(l->page + LEAF_HEADER + 2 * l->cells++, l->content);
+	at = l->page + l->content;
+	*at++ = (unsigned char)size;
+	memcpy(at, record, size);
+	return 1;
+}
+
 int index_writer_add(struct index_writer *w, const void *record, size_t size)
 {
 	size_t local = payload_local(w->out.usable, size, 0);
-	unsigned char *at = varint_write(w->cell, size);
+	unsigned char *at;
 	int rc;
 
 	if (size > w->out.length_limit)
 		return SQLITE_TOOBIG;
+	if (put_entry(w, record, size))
+		return SQLITE_OK;
+	at = varint_write(w->cell, size);
 	memcpy(at, record, local);
 	at += local;
 	if (local < size) {

@@ -1,6 +1,6 @@
 /*
- * test_sorter.c - lines come out in byte order, whether they fitted into memory
- * or not
+ * test_sorter.c - lines come out in byte order, and pairs in that of their
+ * numbers, whether they fitted into memory or not
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -249,6 +249,113 @@ static void lines_in_order_stay_so(void **state)
 	sorter_free(s);
 }
 
+/* ---- pairs ---- */
+
+struct two {
+	uint64_t first, second;
+};
+
+static int compare_first(const void *a, const void *b)
+{
+	const struct two *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return (x->second > y->second) - (x->second < y->second);
+}
+
+static uint64_t any_number(void)
+{
+	static uint64_t random;
+
+	random = random * 6364136223846793005U + 1442695040888963407U;
+	return random ^ random >> 29;
+}
+
+/* First numbers of `bits` bits from bit `shift` on, in ascending order but for
+ * these bits when `ascend` is set. */
+static void sort_pairs(size_t run_bytes, unsigned bits, unsigned shift,
+		       int ascend)
+{
+	enum { COUNT = 3000 };
+	struct two *pairs = calloc(COUNT, sizeof(*pairs));
+	struct sorter *s = new_sorter(run_bytes);
+	struct error err = ERROR_INIT;
+	uint64_t first, second;
+
+	for (size_t i = 0; i < COUNT; i++) {
+		pairs[i].first =
+			(any_number() >> (64 - bits) << shift) +
+			(ascend ? (uint64_t)i << (bits + shift - 3) : 0);
+		pairs[i].second = i * 3;
+		assert_int_equal(sorter_add_pair(s, pairs[i].first,
+						 pairs[i].second, &err),
+				 0);
+	}
+	qsort(pairs, COUNT, sizeof(*pairs), compare_first);
+	finish(s);
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(sorter_next_pair(s, &first, &second, &err), 1);
+		assert_true(first == pairs[i].first);
+		assert_true(second == pairs[i].second);
+	}
+	assert_int_equal(sorter_next_pair(s, &first, &second, &err), 0);
+	assert_int_equal(sorter_next_pair(s, &first, &second, &err), 0);
+	sorter_free(s);
+	free(pairs);
+}
+
+static void pairs_are_sorted_by_their_first_numbers(void **state)
+{
+	static const size_t bytes[] = { 1, 1000, 30000, SORTER_RUN_BYTES };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		sort_pairs(bytes[i], 64, 0, 0);
+		for (unsigned bits = 1; bits < 30; bits += 4)
+			for (unsigned shift = 0; shift < 64 - bits; shift += 9)
+				sort_pairs(bytes[i], bits, shift, 0);
+	}
+}
+
+static void pairs_nearly_in_order_are_sorted(void **state)
+{
+	(void)state;
+	for (unsigned bits = 3; bits < 40; bits++) {
+		sort_pairs(SORTER_RUN_BYTES, bits, 5, 1);
+		sort_pairs((size_t)20 << 10, bits, 5, 1);
+	}
+}
+
+static void pairs_take_no_more_memory_than_allowed(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct sorter *s;
+
+	(void)state;
+	/* a pair takes 16 bytes, and as many to be sorted */
+	assert_int_equal(sorter_new(&s, "/nowhere/else", 1000, &err), 0);
+	for (uint64_t i = 0; i < 31; i++)
+		assert_int_equal(sorter_add_pair(s, i, i, &err), 0);
+	assert_int_equal(sorter_add_pair(s, 31, 31, &err), -1);
+	assert_string_equal(err.message,
+			    "cannot create a file for sorting in "
+			    "'/nowhere/else': No such file or directory");
+	sorter_free(s);
+}
+
+static void no_pairs_give_no_pairs(void **state)
+{
+	struct sorter *s = new_sorter(SORTER_RUN_BYTES);
+	struct error err = ERROR_INIT;
+	uint64_t first, second;
+
+	(void)state;
+	finish(s);
+	assert_int_equal(sorter_next_pair(s, &first, &second, &err), 0);
+	sorter_free(s);
+}
+
 static void a_folder_of_ones_own_is_used(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -308,6 +415,10 @@ int main(void)
 			more_runs_than_can_be_merged_at_once_are_merged),
 		cmocka_unit_test(lines_that_begin_alike_are_sorted),
 		cmocka_unit_test(lines_in_order_stay_so),
+		cmocka_unit_test(pairs_are_sorted_by_their_first_numbers),
+		cmocka_unit_test(pairs_nearly_in_order_are_sorted),
+		cmocka_unit_test(pairs_take_no_more_memory_than_allowed),
+		cmocka_unit_test(no_pairs_give_no_pairs),
 		cmocka_unit_test(a_folder_of_ones_own_is_used),
 		cmocka_unit_test(
 			a_sorter_that_is_left_half_way_frees_what_it_holds),

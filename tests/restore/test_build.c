@@ -489,14 +489,17 @@ struct late_stop {
 	struct restore_progress progress; /* first */
 	struct restore_watch watch;
 	int rows_done;
+	int questions; /* that are still answered with no, from then on */
 };
 
 static int tick_late(struct restore_progress *p, const char *table,
 		     uint64_t rows)
 {
+	struct late_stop *w = (struct late_stop *)p;
+
 	assert_string_equal(table, "t");
 	assert_true(rows <= 20000);
-	return ((struct late_stop *)p)->rows_done;
+	return w->rows_done && !w->questions--;
 }
 
 static void note_rows(struct restore_watch *watch, const char *path)
@@ -509,17 +512,13 @@ static void note_rows(struct restore_watch *watch, const char *path)
 	w->rows_done = 1;
 }
 
-static void a_stop_is_heard_while_indexes_are_made(void **state)
+static void stop_at_index(void **state, const char *insert, int questions)
 {
 	const char *built = in_folder(state, "built.db");
-	struct late_stop w = { { tick_late }, { note_rows }, 0 };
+	struct late_stop w = { { tick_late }, { note_rows }, 0, questions };
 	const struct restore_build how = { .progress = &w.progress,
 					   .watch = &w.watch };
-	struct shot s = shot_with(state,
-				  "CREATE TABLE t(a); CREATE INDEX i ON t(a);"
-				  "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL "
-				  "SELECT i+1 FROM c WHERE i<20000) "
-				  "INSERT INTO t SELECT i FROM c");
+	struct shot s = shot_with(state, insert);
 	struct error err = ERROR_INIT;
 	struct restore_report report;
 
@@ -531,6 +530,32 @@ static void a_stop_is_heard_while_indexes_are_made(void **state)
 		     "cannot create index 'i': interrupted");
 	leaves_nothing(built);
 	shot_release(&s);
+}
+
+static void a_stop_is_heard_while_indexes_are_made(void **state)
+{
+	stop_at_index(state,
+		      "CREATE TABLE t(a); CREATE INDEX i ON t(a);"
+		      "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL "
+		      "SELECT i+1 FROM c WHERE i<20000) "
+		      "INSERT INTO t SELECT i FROM c",
+		      0);
+}
+
+#define SHUFFLED                                                               \
+	"CREATE TABLE t(a); CREATE INDEX i ON t(a);"                           \
+	"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL "                          \
+	"SELECT i+1 FROM c WHERE i<20000) INSERT INTO t SELECT "
+
+/* There is a question every 4096 rows, and then entries. */
+static void a_stop_is_heard_while_sorted_lines_are_written(void **state)
+{
+	stop_at_index(state, SHUFFLED "'x' || (i * 7919 % 20011) FROM c", 7);
+}
+
+static void a_stop_is_heard_while_sorted_pairs_are_written(void **state)
+{
+	stop_at_index(state, SHUFFLED "i * 7919 % 20011 FROM c", 7);
 }
 
 int main(void)
@@ -549,6 +574,8 @@ int main(void)
 		FOLDER_TEST(damage_behind_many_rows_is_told),
 		FOLDER_TEST(whoever_watches_is_told_when_the_rows_are_there),
 		FOLDER_TEST(a_stop_is_heard_while_indexes_are_made),
+		FOLDER_TEST(a_stop_is_heard_while_sorted_lines_are_written),
+		FOLDER_TEST(a_stop_is_heard_while_sorted_pairs_are_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
