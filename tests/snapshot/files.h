@@ -31,6 +31,7 @@ struct files {
 	size_t calls;
 	struct buffer told; /* and not read yet: paths, each with '\n' */
 	size_t tells, most; /* that waited at a time */
+	int tells_ids;      /* when it is listed; they mean nothing */
 };
 
 /* @return -1 with an error when it is this call's turn to fail */
@@ -112,6 +113,7 @@ static inline int files_list(struct source *s, const char *path,
 				goto next;
 		assert_int_equal(source_names_add(out, name, p[n] == '/', err),
 				 0);
+		out->names[out->count - 1].known = f->tells_ids;
 	next:;
 	}
 	source_names_sort(out);

@@ -135,6 +135,22 @@ static void what_no_reader_reads_is_read_in_turn(void **state)
 	done(f, by);
 }
 
+/* So that the git source's readers find files of tables that list theirs. */
+static void what_a_list_tells_of_ids_is_kept(void **state)
+{
+	struct world *w = *state;
+	struct source_reader *by;
+	struct chunk_file *f;
+
+	order_by(w, ORDER_KEY);
+	add_text(w, 1, "a");
+	finish(w);
+	w->files->tells_ids = 1;
+	f = prepared(w, &by);
+	assert_int_equal(f->known, 1);
+	done(f, by);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +158,7 @@ int main(void)
 		IN_WORLD(of_many_values_the_rest_is_decoded_in_turn),
 		IN_WORLD(decoding_ahead_ends_in_front_of_what_is_wrong),
 		IN_WORLD(what_no_reader_reads_is_read_in_turn),
+		IN_WORLD(what_a_list_tells_of_ids_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
