@@ -460,44 +460,48 @@ int sorter_finish(struct sorter *s, struct error *err)
 	return begin_merge(s, err);
 }
 
+/* Of the merge a cursor, or what is in memory. @return 1, 0 or -1 */
+static int next(struct sorter *s, const struct cursor **merged,
+		const struct piece **piece, struct error *err)
+{
+	int more = s->run_count ? merge_next(s, err) : s->next < s->count;
+
+	*merged = s->run_count ? s->heap[0] : NULL;
+	*piece = s->run_count || !more ? NULL : &s->pieces[s->next++];
+	return more;
+}
+
 int sorter_next(struct sorter *s, const char **line, size_t *size,
 		struct error *err)
 {
+	const struct cursor *merged;
+	const struct piece *piece;
 	uint64_t bytes;
-	int more;
+	int more = next(s, &merged, &piece, err);
 
-	if (s->run_count) {
-		more = merge_next(s, err);
-		if (more > 0) {
-			*line = s->heap[0]->line;
-			*size = s->heap[0]->size;
-		}
+	if (more <= 0)
 		return more;
+	if (merged) {
+		*line = merged->line;
+		*size = merged->size;
+	} else {
+		sorter_expect(s->lines.data, piece, s->count - s->next + 1);
+		*line = sorter_line(s->lines.data, piece, &bytes);
+		*size = (size_t)bytes;
 	}
-	if (s->next == s->count)
-		return 0;
-	sorter_expect(s->lines.data, &s->pieces[s->next], s->count - s->next);
-	*line = sorter_line(s->lines.data, &s->pieces[s->next++], &bytes);
-	*size = (size_t)bytes;
 	return 1;
 }
 
 int sorter_next_pair(struct sorter *s, uint64_t *first, uint64_t *second,
 		     struct error *err)
 {
-	int more;
+	const struct cursor *merged;
+	const struct piece *piece;
+	int more = next(s, &merged, &piece, err);
 
-	if (s->run_count) {
-		more = merge_next(s, err);
-		if (more > 0) {
-			*first = s->heap[0]->word;
-			*second = s->heap[0]->second;
-		}
+	if (more <= 0)
 		return more;
-	}
-	if (s->next == s->count)
-		return 0;
-	*first = s->pieces[s->next].word;
-	*second = s->pieces[s->next++].at;
+	*first = merged ? merged->word : piece->word;
+	*second = merged ? merged->second : piece->at;
 	return 1;
 }
